@@ -1,0 +1,1 @@
+"""cnnviz: a CNN laboratory in the browser."""

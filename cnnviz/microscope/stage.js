@@ -1,0 +1,201 @@
+// One stage of the road: its name, its picture, shape, range and color bar; it reports where the pointer is
+// and shows the rectangle that the road's cursor has on it. It computes nothing but what it draws.
+
+const mounted = new WeakMap()
+
+export default function ({ parentElement, data }) {
+  let stage = mounted.get(parentElement)
+  if (!stage) mounted.set(parentElement, (stage = mountStage(parentElement)))
+  stage.update(data)
+  return stage.unmount
+}
+
+function mountStage(root) {
+  const find = (selector) => root.querySelector(selector)
+  const frame = find(".frame")
+  const canvas = find("canvas")
+  const box = find(".box")
+  let data = null
+  let picture = null
+  let scale = 1 // CSS pixels a cell
+  let origin = [0, 0] // CSS pixels of the corner of the first cell that is not padding
+
+  const pads = () => data.pads ?? [0, 0, 0, 0] // top, bottom, left, right: cells drawn round the picture
+
+  function draw() {
+    if (!data || !frame.clientWidth) return
+    const [rows, columns] = data.cells
+    const [top, bottom, left, right] = pads()
+    const side = frame.clientWidth
+    const dense = window.devicePixelRatio || 1
+    canvas.width = canvas.height = Math.round(side * dense)
+    const ink = getComputedStyle(frame)
+    const context = canvas.getContext("2d")
+    scale = side / Math.max(rows + top + bottom, columns + left + right)
+    const indent = [(side - scale * (rows + top + bottom)) / 2, (side - scale * (columns + left + right)) / 2]
+    origin = [indent[0] + top * scale, indent[1] + left * scale]
+    const px = (v) => Math.round(v * dense)
+    const x0 = px(origin[1]), y0 = px(origin[0])
+    const x1 = px(origin[1] + columns * scale), y1 = px(origin[0] + rows * scale)
+    if (top + bottom + left + right > 0) {
+      const X0 = px(indent[1]), Y0 = px(indent[0])
+      const X1 = px(side - indent[1]), Y1 = px(side - indent[0])
+      hatch(context, [X0, Y0, X1 - X0, Y1 - Y0], ink.getPropertyValue("--hatch"), dense, false)
+      if (scale >= 12) zeros(context, rows, columns, dense)
+    }
+    if (picture) {
+      context.imageSmoothingEnabled = picture.width > x1 - x0
+      context.imageSmoothingQuality = "high"
+      context.drawImage(picture, x0, y0, x1 - x0, y1 - y0)
+    }
+    for (const [from, to] of data.uncovered?.rows ?? []) {
+      hatch(context, [x0, px(origin[0] + from * scale), x1 - x0, Math.max(1, px((to - from) * scale))], "#1F243033", dense, true)
+    }
+    for (const [from, to] of data.uncovered?.columns ?? []) {
+      hatch(context, [px(origin[1] + from * scale), y0, Math.max(1, px((to - from) * scale)), y1 - y0], "#1F243033", dense, true)
+    }
+    place(hub.cursors.get(data.road))
+  }
+
+  function zeros(context, rows, columns, dense) {
+    const [top, bottom, left, right] = pads()
+    context.fillStyle = getComputedStyle(frame).getPropertyValue("--muted")
+    context.font = `${12 * dense}px sans-serif`
+    context.textAlign = "center"
+    context.textBaseline = "middle"
+    for (let y = -top; y < rows + bottom; y++) {
+      for (let x = -left; x < columns + right; x++) {
+        if (y >= 0 && y < rows && x >= 0 && x < columns) continue
+        context.fillText("0", (origin[1] + (x + 0.5) * scale) * dense, (origin[0] + (y + 0.5) * scale) * dense)
+      }
+    }
+  }
+
+  // The cursor's rectangle, at least 8 px so that one cell of many can be seen.
+  function place(cursor) {
+    const rectangle = data && cursor?.boxes?.[data.role]
+    box.hidden = !rectangle
+    if (!rectangle) return
+    const [top, left, height, width] = rectangle.map((v) => v * scale)
+    const h = Math.max(8, height), w = Math.max(8, width)
+    box.style.transform = `translate(${origin[1] + left - (w - width) / 2}px, ${origin[0] + top - (h - height) / 2}px)`
+    box.style.height = `${h}px`
+    box.style.width = `${w}px`
+    box.classList.toggle("pinned", Boolean(cursor.pinned))
+  }
+
+  function cellAt(event) {
+    const rect = canvas.getBoundingClientRect()
+    return [
+      Math.floor((event.clientY - rect.top - origin[0]) / scale),
+      Math.floor((event.clientX - rect.left - origin[1]) / scale),
+    ]
+  }
+
+  function point(action, event) {
+    const [row, column] = cellAt(event)
+    tell("point", { road: data.road, stage: data.role, row, column, action })
+  }
+
+  canvas.onpointermove = (event) => {
+    if (data.live) point(event.buttons && event.pointerType !== "mouse" ? "drag" : "hover", event)
+  }
+  canvas.onpointerleave = () => data.live && tell("point", { road: data.road, stage: data.role, action: "leave" })
+  canvas.onclick = (event) => data.live && point("pin", event)
+  canvas.onkeydown = (event) => {
+    const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }
+    const far = event.shiftKey ? 10 : 1
+    if (!data.live) return
+    if (moves[event.key]) {
+      const [rows, columns] = moves[event.key]
+      tell("point", { road: data.road, stage: data.role, row: rows * far, column: columns * far, action: "move" })
+    } else if (event.key === "Escape") tell("point", { road: data.road, stage: data.role, action: "free" })
+    else if (event.key === "Enter" || event.key === " ") tell("point", { road: data.road, stage: data.role, action: "keep" })
+    else return
+    event.preventDefault()
+  }
+
+  function loadPicture() {
+    if (data.picture) {
+      const image = new Image()
+      image.onload = () => { picture = image; draw() }
+      image.src = data.picture
+      return
+    }
+    const plane = hub.planes.get(data.plane)
+    if (plane) { picture = planePicture(plane, data.channel); draw() }
+  }
+
+  const onCursor = ({ detail }) => data && detail.road === data.road && place(detail)
+  const onPlane = ({ detail }) => data && detail.digest === data.plane && !data.picture && loadPicture()
+  document.addEventListener("cnnviz:cursor", onCursor)
+  document.addEventListener("cnnviz:plane", onPlane)
+  const observer = new ResizeObserver(draw)
+  observer.observe(frame)
+
+  return {
+    update(next) {
+      const before = data
+      data = next
+      find(".name").textContent = data.title
+      find(".sub").textContent = data.sub ?? ""
+      find(".shape").textContent = data.shape ?? ""
+      find(".range").textContent = data.range ?? ""
+      const bar = find(".bar")
+      bar.hidden = !data.bar
+      bar.style.background = data.bar ? `linear-gradient(to right, ${data.bar})` : ""
+      find(".note").textContent = data.note ?? ""
+      frame.parentElement.classList.toggle("arrow", Boolean(data.arrow))
+      canvas.dataset.stage = data.role
+      canvas.setAttribute("aria-label", data.alt)
+      canvas.tabIndex = data.live ? 0 : -1
+      canvas.classList.toggle("live", Boolean(data.live))
+      const same = before && before.picture === data.picture && before.plane === data.plane && before.channel === data.channel
+      if (same && picture) draw()
+      else loadPicture()
+    },
+    unmount() {
+      document.removeEventListener("cnnviz:cursor", onCursor)
+      document.removeEventListener("cnnviz:plane", onPlane)
+      observer.disconnect()
+      mounted.delete(root)
+    },
+  }
+}
+
+// The plane as a picture: in color, or one channel in grey.
+function planePicture(plane, channel) {
+  const pixels = new ImageData(plane.width, plane.height)
+  for (let i = 0, j = 0; j < pixels.data.length; i += plane.channels, j += 4) {
+    for (let c = 0; c < 3; c++) {
+      pixels.data[j + c] = channel === "rgb" ? plane.values[i + c]
+        : channel === "luminance" ? 0.299 * plane.values[i] + 0.587 * plane.values[i + 1] + 0.114 * plane.values[i + 2]
+          : plane.values[i + channel]
+    }
+    pixels.data[j + 3] = 255
+  }
+  const sheet = document.createElement("canvas")
+  sheet.width = plane.width
+  sheet.height = plane.height
+  sheet.getContext("2d").putImageData(pixels, 0, 0)
+  return sheet
+}
+
+// Lines at 45 degrees; crossed, they mark what no window reads.
+function hatch(context, [x, y, width, height], color, dense, crossed) {
+  context.save()
+  context.beginPath()
+  context.rect(x, y, width, height)
+  context.clip()
+  context.strokeStyle = color
+  context.lineWidth = dense
+  const step = 5 * dense
+  context.beginPath()
+  for (let d = -height; d < width; d += step) {
+    context.moveTo(x + d, y + height)
+    context.lineTo(x + d + height, y)
+    if (crossed) { context.moveTo(x + d, y); context.lineTo(x + d + height, y + height) }
+  }
+  context.stroke()
+  context.restore()
+}

@@ -1,0 +1,287 @@
+// The window under the pointer: its pixels × weights = products, their sum, bias and ReLU, or what its pool did.
+// It keeps the road's cursor: stages report where the pointer is, this answers with the rectangles to light.
+
+const mounted = new WeakMap()
+const STEP = 400 // milliseconds a step at speed 1
+const READABLE = 7 // columns: beyond it cells are too small for numbers of 12 px
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  let view = mounted.get(parentElement)
+  if (!view) mounted.set(parentElement, (view = mountWindow(parentElement)))
+  view.update(data, setTriggerValue)
+  return view.unmount
+}
+
+function mountWindow(root) {
+  const find = (selector) => root.querySelector(selector)
+  const panel = find(".window")
+  let spec = null
+  let plane = null
+  let cursor = null // { stage, row, column }
+  let pinned = false
+  let chosen = 0 // which part's grids are shown
+  let term = null // the cell of the grids that is pointed at
+  let playing = null
+  let sayLater = null
+  let pin = () => {}
+  const grids = { values: makeGrid("values"), weights: makeGrid("weights"), products: makeGrid("products") }
+  hub.timings ??= []
+
+  function makeGrid(name) {
+    const figure = find(`[data-grid="${name}"]`)
+    return { figure, table: figure.querySelector(".cells"), caption: figure.querySelector("figcaption"), cells: [], size: "" }
+  }
+
+  function resize(grid, rows, columns, testid) {
+    const size = `${rows}x${columns}`
+    if (grid.size === size) return
+    grid.size = size
+    grid.table.style.setProperty("--columns", columns)
+    grid.table.style.setProperty("--rows", rows)
+    grid.table.classList.toggle("tiny", columns > READABLE)
+    grid.cells = Array.from({ length: rows * columns }, (_, n) => {
+      const cell = document.createElement("div")
+      cell.className = "cell"
+      if (testid) cell.dataset.testid = testid
+      cell.onpointerenter = () => pointTerm(n)
+      cell.onpointerleave = () => pointTerm(null)
+      return cell
+    })
+    grid.table.replaceChildren(...grid.cells)
+  }
+
+  function fill(cell, text, [background, ink], mark) {
+    if (cell.textContent !== text) cell.textContent = text
+    cell.style.background = background
+    cell.style.color = ink
+    cell.classList.toggle("outside", mark === "outside")
+    cell.classList.toggle("winner", mark === "winner")
+  }
+
+  function show() {
+    if (!spec || !plane || !cursor) return
+    const started = performance.now()
+    const pooling = cursor.stage === "pool" && spec.pool
+    panel.classList.toggle("pooling", Boolean(pooling))
+    if (pooling) showPool()
+    else showConv()
+    const detail = { road: spec.road, boxes: boxesFor(spec, cursor), pinned, cursor }
+    hub.cursors.set(spec.road, detail)
+    tell("cursor", detail)
+    hub.timings.push(performance.now() - started)
+    if (hub.timings.length > 2000) hub.timings.splice(0, 1000)
+  }
+
+  function showConv() {
+    const cell = convCell(spec, plane, cursor.row, cursor.column)
+    const part = cell.parts[Math.min(chosen, cell.parts.length - 1)]
+    const text = part.columns <= READABLE ? numberText : () => ""
+    const heaviest = Math.max(1e-9, ...spec.parts.flatMap((p) => p.weights.flat().map(Math.abs)))
+    for (const [name, grid] of Object.entries(grids)) resize(grid, part.rows, part.columns, name === "products" ? "term" : "")
+    part.terms.forEach((t, n) => {
+      fill(grids.values.cells[n], text(t.value), t.outside ? ["", ""] : greyColor(t.value), t.outside ? "outside" : "")
+      fill(grids.weights.cells[n], text(t.weight, true), signedColor(t.weight, heaviest))
+      fill(grids.products.cells[n], text(t.product, true), signedColor(t.product, heaviest * 255))
+    })
+    grids.values.caption.textContent = `window at row ${part.terms[0].y}, column ${part.terms[0].x}`
+    grids.weights.caption.textContent = spec.parts.length > 1 ? `weights, ${part.name}` : "weights"
+    grids.products.caption.textContent = `${part.terms.length} products`
+    showParts(cell.parts)
+    const total = find(".total")
+    total.textContent = numberText(cell.sum, true)
+    Object.assign(total.dataset, { stage: cursor.stage, row: cursor.row, column: cursor.column, value: cell.sum })
+    find(".sign").textContent = spec.combine === "magnitude" ? "√(x² + y²)" : spec.combine === "direction" ? "angle of (x, y)" : "Σ"
+    const steps = []
+    if (spec.combine === "direction") steps.push(`${numberText((cell.sum * 180) / Math.PI)}°, 0° is right, 90° is down`)
+    else {
+      steps.push(`${numberText(spec.bias, true) === "0" ? "+ bias 0" : `${spec.bias < 0 ? "−" : "+"} bias ${numberText(Math.abs(spec.bias))}`} = ${numberText(cell.biased)}`)
+      if (spec.relu) steps.push(`ReLU → ${numberText(cell.relu)}`)
+    }
+    find(".after").textContent = steps.join(" → ")
+    showTerm(part.terms)
+    say(`Row ${cursor.row}, column ${cursor.column}: ${part.terms.length} products sum to ${numberText(cell.sum)}; ${steps.join(", ")}.`)
+  }
+
+  function showPool() {
+    const cell = poolCell(spec, plane, cursor.row, cursor.column)
+    const [rows, columns] = spec.pool.size
+    const text = columns <= READABLE ? numberText : () => ""
+    resize(grids.values, rows, columns, "term")
+    cell.cells.forEach((c, n) => {
+      const mark = c.outside ? "outside" : spec.pool.kind === "max" && c === cell.winner ? "winner" : ""
+      fill(grids.values.cells[n], c.outside ? "" : text(c.value), c.outside ? ["", ""] : signedColor(c.value, spec.limit), mark)
+    })
+    grids.values.caption.textContent = `${rows} × ${columns} cells at row ${cell.cells[0].y}, column ${cell.cells[0].x}`
+    find(".parts").replaceChildren()
+    const total = find(".total")
+    total.textContent = numberText(cell.result)
+    Object.assign(total.dataset, { stage: "pool", row: cursor.row, column: cursor.column, value: cell.result })
+    find(".sign").textContent = spec.pool.kind === "max" ? "the largest is" : "their mean is"
+    find(".after").textContent = spec.pool.kind === "max"
+      ? cell.winner ? `from row ${cell.winner.y}, column ${cell.winner.x}; the others are dropped` : ""
+      : `${numberText(cell.total)} / ${cell.count}`
+    find(".term").textContent = ""
+    say(`Pool row ${cursor.row}, column ${cursor.column}: ${spec.pool.kind === "max" ? "largest" : "mean"} of ${cell.count} cells is ${numberText(cell.result)}.`)
+  }
+
+  function showParts(parts) {
+    const holder = find(".parts")
+    if (parts.length < 2) return holder.replaceChildren()
+    if (holder.children.length !== parts.length) {
+      holder.replaceChildren(...parts.map((_, n) => {
+        const button = document.createElement("button")
+        button.type = "button"
+        button.onclick = () => { chosen = n; show() }
+        return button
+      }))
+    }
+    parts.forEach((part, n) => {
+      const button = holder.children[n]
+      button.textContent = `${part.name} ${numberText(part.sum, true)}`
+      button.dataset.value = part.sum
+      button.setAttribute("aria-pressed", String(n === chosen))
+    })
+  }
+
+  function pointTerm(n) {
+    term = n
+    if (cursor) show()
+  }
+
+  function showTerm(terms) {
+    const t = term === null ? null : terms[term]
+    for (const grid of Object.values(grids)) grid.cells.forEach((cell, n) => cell.classList.toggle("lit", n === term))
+    find(".term").textContent = t
+      ? `${t.outside ? "padding" : `pixel (${t.y}, ${t.x})`}: ${numberText(t.value)} × ${numberText(t.weight, true)} = ${numberText(t.product, true)}`
+      : terms.length > READABLE ** 2 ? "Point at a cell to read its numbers." : ""
+  }
+
+  function say(sentence) {
+    clearTimeout(sayLater)
+    sayLater = setTimeout(() => { find(".say").textContent = sentence }, 300)
+  }
+
+  function output() {
+    return cursor?.stage === "pool" && spec.pool ? spec.pool.output : spec.output
+  }
+
+  function go(to) {
+    const [rows, columns] = output()
+    cursor = { ...cursor, row: clamp(to.row, 0, rows - 1), column: clamp(to.column, 0, columns - 1) }
+    scrub()
+    show()
+  }
+
+  function scrub() {
+    const [rows, columns] = output()
+    const slider = find(".scrub")
+    slider.max = rows * columns - 1
+    slider.value = cursor.row * columns + cursor.column
+  }
+
+  function step(by) {
+    const [rows, columns] = output()
+    const next = (cursor.row * columns + cursor.column + by + rows * columns) % (rows * columns)
+    go({ row: Math.floor(next / columns), column: next % columns })
+  }
+
+  function play(on) {
+    clearInterval(playing)
+    playing = on ? setInterval(() => step(1), STEP / Number(find(".speed").value)) : null
+    find(".play").textContent = on ? "Pause" : "Play"
+    find(".play").setAttribute("aria-pressed", String(Boolean(on)))
+  }
+
+  function onPoint({ detail }) {
+    if (!spec || detail.road !== spec.road || detail.action === "leave") return
+    if (detail.action === "free") { setPin(false); play(false); return show() }
+    if (detail.action === "keep") { setPin(!pinned); return show() }
+    if (detail.action === "hover" && pinned) return
+    play(false)
+    find(".hint").hidden = true
+    if (detail.action === "move") {
+      const stage = detail.stage === "pool" && spec.pool ? "pool" : detail.stage
+      if ((stage === "pool") !== (cursor.stage === "pool")) cursor = fromStage(stage)
+      cursor = { ...cursor, stage }
+      go({ row: cursor.row + detail.row, column: cursor.column + detail.column })
+    } else {
+      if (detail.stage === "pool" && !spec.pool) return
+      const next = cursorFor(spec, detail.stage, detail.row, detail.column)
+      const moved = !cursor || next.row !== cursor.row || next.column !== cursor.column || next.stage !== cursor.stage
+      cursor = next
+      if (detail.action === "pin") setPin(true)
+      else if (!moved) return
+      scrub()
+      show()
+    }
+    if (pinned) setPin(true)
+  }
+
+  function fromStage(stage) {
+    const boxes = boxesFor(spec, cursor)
+    const box = stage === "pool" ? boxes.pool ?? [0, 0] : boxes.map
+    return { stage, row: Math.max(0, box[0]), column: Math.max(0, box[1]) }
+  }
+
+  function setPin(on) {
+    pinned = on
+    find(".free").hidden = !on
+    pin(on ? `${cursor.stage},${cursor.row},${cursor.column}` : "")
+  }
+
+  function onPlane({ detail }) {
+    if (spec && detail.digest === spec.plane) usePlane()
+  }
+
+  function usePlane() {
+    plane = hub.planes.get(spec.plane) ?? null
+    show()
+  }
+
+  find(".previous").onclick = () => { play(false); step(-1) }
+  find(".next").onclick = () => { play(false); step(1) }
+  find(".play").onclick = () => play(playing === null)
+  find(".speed").onchange = () => playing !== null && play(true)
+  find(".free").onclick = () => { setPin(false); show() }
+  find(".scrub").oninput = (event) => {
+    const [, columns] = output()
+    play(false)
+    go({ row: Math.floor(event.target.value / columns), column: event.target.value % columns })
+  }
+  panel.onkeydown = (event) => event.key === "Escape" && (setPin(false), play(false), show())
+  document.addEventListener("cnnviz:point", onPoint)
+  document.addEventListener("cnnviz:plane", onPlane)
+
+  return {
+    update(next, setTriggerValue) {
+      const first = spec === null
+      spec = next
+      let sent = null // the server is told of a pin once things have come to rest
+      pin = (place) => {
+        clearTimeout(sent)
+        sent = setTimeout(() => place !== (spec.pin ?? "") && setTriggerValue("pin", place), 250)
+      }
+      if (first && spec.pin) {
+        const [stage, row, column] = spec.pin.split(",")
+        cursor = { stage, row: Number(row), column: Number(column) }
+        pinned = true
+        find(".free").hidden = false
+      }
+      if (!cursor || (cursor.stage === "pool" && !spec.pool)) {
+        cursor = { stage: "map", row: Math.floor(spec.output[0] / 2), column: Math.floor(spec.output[1] / 2) }
+      }
+      const [rows, columns] = output()
+      cursor = { ...cursor, row: clamp(cursor.row, 0, rows - 1), column: clamp(cursor.column, 0, columns - 1) }
+      if (chosen >= spec.parts.length) chosen = 0
+      scrub()
+      usePlane()
+    },
+    unmount() {
+      document.removeEventListener("cnnviz:point", onPoint)
+      document.removeEventListener("cnnviz:plane", onPlane)
+      play(false)
+      clearTimeout(sayLater)
+      mounted.delete(root)
+    },
+  }
+}

@@ -1,0 +1,33 @@
+"""The sample pictures that ship with the app, in the order of the picture strip."""
+
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from cnnviz import images
+
+_FOLDER = Path(__file__).resolve().parents[1] / "sample_images"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture anybody may use: `key` stands in URLs, `title` and `alt` on the page."""
+
+    key: str
+    file: str
+    title: str
+    alt: str
+
+
+@cache
+def samples() -> tuple[Sample, ...]:
+    """All samples; the first one is what a newcomer sees."""
+    return tuple(Sample(**entry) for entry in json.loads((_FOLDER / "samples.json").read_text(encoding="utf-8")))
+
+
+@cache
+def photo(key: str) -> images.Photo:
+    """The decoded sample. KeyError if there is none of that key."""
+    sample = {s.key: s for s in samples()}[key]
+    return replace(images.decode((_FOLDER / sample.file).read_bytes(), sample.file), name=sample.title)

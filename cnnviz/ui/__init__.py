@@ -1,0 +1,1 @@
+"""The Streamlit pieces that pages share: the frame, the owner, the picture strip."""

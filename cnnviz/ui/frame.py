@@ -1,0 +1,65 @@
+"""The frame round every page: navigation, style sheet, heading, and the sentence that answers bad input."""
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from cnnviz.ui import owner
+
+ROOT = Path(__file__).resolve().parents[2]
+STYLE = Path(__file__).with_name("frame.css")
+ICON = Path(__file__).with_name("icon.svg")
+# file in pages/, title, icon, URL (the first page is "/"); a page stands here from the day it exists
+PAGES = (
+    ("home.py", "Start", "home", ""),
+    ("kernels.py", "Kernel lab", "grid_3x3", "kernels"),
+)
+
+
+def enter() -> None:
+    """Page settings, and the mark that this session came in through app.py (see `page`)."""
+    # the icon is a file of ours: a ":material/...:" one would be fetched from an outside host
+    st.set_page_config(page_title="cnnviz", page_icon=str(ICON), layout="wide", initial_sidebar_state="collapsed")
+    st.session_state["entered"] = True
+
+
+def navigation() -> Page:
+    """The page map: navigation along the top of every page."""
+    return st.navigation(
+        [
+            st.Page(ROOT / "pages" / file, title=title, icon=f":material/{icon}:", url_path=url, default=url == "")
+            for file, title, icon, url in PAGES
+        ],
+        position="top",
+    )
+
+
+def page(title: str, lead: str) -> str:
+    """Open a page: heading and one line under it. Every page calls this first.
+
+    Returns the owner key of this browser (see `cnnviz.ui.owner`).
+
+    A folder called pages/ makes Streamlit run a page file without app.py when it is the first thing opened
+    after a server start (a deep link). Then `enter` was never called: announce the page map and start over. Public calls only.
+    """
+    if "entered" not in st.session_state:
+        enter()
+        navigation()
+        st.rerun()
+    st.html(STYLE)
+    key = owner.owner()
+    st.title(title, anchor=False)
+    st.markdown(lead)
+    return key
+
+
+def problem(sentence: str, key: str) -> None:
+    """Answer bad input where it was given: one sentence in ink with an icon, read out by screen readers."""
+    with st.container(key=f"problem_{key}"):
+        st.markdown(f":material/error: {escape(sentence)}")
+
+
+def escape(text: str) -> str:
+    """Text that came from outside (file names), safe to stand in Markdown as it is."""
+    return "".join("\\" + c if c in "\\`*_{}[]()<>#+-.!|~$:&" else c for c in text)

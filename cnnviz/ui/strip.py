@@ -1,0 +1,129 @@
+"""The picture strip: upload, camera and samples; it decides which picture is in hand on every page."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime import get_instance
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from cnnviz import display, images, samples
+from cnnviz.ui import frame
+from cnnviz.ui.store import PHOTOS
+
+OWN = "own"  # value of ?picture= for a photo that only its owner can see
+_HERE = Path(__file__).parent
+_THUMB = 88  # pixels: 44 on the page, sharp on dense screens
+_thumbnails = st.components.v2.component(
+    "cnnviz_strip",
+    html='<div class="strip" role="group" aria-label="Pictures to start with"></div>\n',
+    css=(_HERE / "strip.css").read_text(),
+    js=(_HERE / "strip.js").read_text(),
+)
+
+
+def strip(owner: str) -> images.Photo:
+    """Show the strip and return the picture in hand.
+
+    The choice is the URL's (`?picture=`), else this tab's, else the one this owner made last, else the first
+    sample. A link to a photo of one's own opens on a sample for everybody else, and says so.
+    """
+    own = PHOTOS.get(owner)
+    keys = [s.key for s in samples.samples()]
+    asked = st.query_params.get("picture")
+    choice = asked or st.session_state.get("picture") or (OWN if own else keys[0])
+    sentence = st.session_state.pop("picture_problem", None)
+    if choice == OWN and own is None:
+        choice = keys[0]
+        if asked == OWN:
+            sentence = sentence or "Your own photo goes here: drop one on the strip. Until then you see a sample."
+    elif choice not in (*keys, OWN):
+        sentence = sentence or f"There is no sample called “{choice[:40]}”, so you see the first one. Pick any below."
+        choice = keys[0]
+    st.session_state["picture"] = choice
+    if asked != choice:
+        st.query_params["picture"] = choice
+
+    with st.container(key="strip", horizontal=True, vertical_alignment="center", gap="small"):
+        _thumbnails(
+            key="samples", data=_strip_data(own, choice), width="content", on_pick_change=_pick, height="content"
+        )
+        st.file_uploader(
+            "Drop a photo, or pick one",
+            key="upload",
+            max_upload_size=images.MAX_BYTES // 1_000_000,
+            label_visibility="collapsed",
+            on_change=_take,
+            args=(owner, "upload"),
+            width=230,
+        )
+        if st.button("Camera", key="camera_open", icon=":material/photo_camera:", type="tertiary"):
+            _camera(owner)
+    if sentence:
+        frame.problem(sentence, "picture")
+    photo = own if choice == OWN and own else samples.photo(choice)
+    st.caption(caption(photo))
+    return photo
+
+
+def caption(photo: images.Photo) -> str:
+    """One line that says which picture this is and what was done to it, as Markdown."""
+    height, width = photo.pixels.shape[:2]
+    return " · ".join(frame.escape(part) for part in (photo.name, f"{width} × {height} pixels", *photo.notes))
+
+
+def _strip_data(own: images.Photo | None, choice: str) -> dict[str, Any]:
+    entries = [
+        {"key": s.key, "title": s.title, "alt": s.alt, "src": _sample_thumbnail(s.key)} for s in samples.samples()
+    ]
+    if own is not None:
+        alt = f"Your photo {own.name}"
+        entries.insert(0, {"key": OWN, "title": "Your photo", "alt": alt, "src": _thumbnail(own)})
+    return {"entries": entries, "choice": choice}
+
+
+@cache
+def _sample_thumbnail(key: str) -> str:
+    return _thumbnail(samples.photo(key))
+
+
+def _thumbnail(photo: images.Photo) -> str:
+    square = display.center_square(photo.pixels)
+    return display.data_url(display.webp(display.reduce(square, _THUMB)), "webp")
+
+
+def _pick() -> None:
+    key = st.session_state["samples"].pick
+    if key:
+        _choose(key)
+
+
+def _choose(key: str) -> None:
+    st.session_state["picture"] = key
+    st.query_params["picture"] = key
+
+
+def _take(owner: str, widget: str) -> None:
+    """Decode what came from the uploader or the camera and put it in the owner's hand."""
+    file = st.session_state[widget]
+    if file is None:
+        return
+    try:
+        PHOTOS.put(owner, images.decode(file.getvalue(), "Camera picture" if widget == "camera" else file.name))
+        _choose(OWN)
+    except images.ImageError as error:
+        st.session_state["picture_problem"] = str(error)
+    finally:
+        # Streamlit keeps uploaded bytes as long as the tab is open; ours leave memory on our own terms.
+        context = get_script_run_ctx()
+        if context is not None:
+            get_instance().uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+@st.dialog("Take a picture")
+def _camera(owner: str) -> None:
+    st.markdown("The picture stays in this app’s memory and is forgotten an hour after you leave.")
+    st.camera_input("Camera", key="camera", label_visibility="collapsed", on_change=_take, args=(owner, "camera"))
+    if st.session_state.get("picture_problem") or st.session_state.get("camera") is not None:
+        st.rerun()

@@ -1,0 +1,125 @@
+"""The kernel in hand on the Kernel lab: a preset or edited weights, with undo, reset and its place in the URL."""
+
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import filters, kernels
+from cnnviz.kernels import Weights
+
+DEFAULT = "sobel_x"
+KINDS = ("magnitude", "direction")
+_UNDO = 100  # steps kept
+
+
+class Hand(NamedTuple):
+    """What stands on the page: a key of `CHOICES`, and the edited weights, or None while the preset is untouched."""
+
+    choice: str
+    edited: Weights | None
+
+
+def _choices() -> dict[str, str]:
+    labels = {key: kernel.label for key, kernel in filters.PRESETS.items()}
+    for pair in filters.GRADIENTS:
+        labels[f"{pair}_magnitude"] = f"{pair.title()} magnitude: how steep"
+        labels[f"{pair}_direction"] = f"{pair.title()} direction: which way"
+    return labels
+
+
+CHOICES = _choices()
+"""Every kernel that can be chosen, by key: the presets, and magnitude and direction of each gradient pair."""
+
+
+def pair(choice: str) -> tuple[str, str, str] | None:
+    """(x preset, y preset, "magnitude" or "direction") where the choice is a gradient, else None."""
+    name, _, kind = choice.rpartition("_")
+    return (*filters.GRADIENTS[name], kind) if name in filters.GRADIENTS and kind in KINDS else None
+
+
+def hand() -> Hand:
+    """The kernel in hand; the first run of a session takes it from the URL (`?w=` holds edited weights)."""
+    if "kernel_edited" not in st.session_state:
+        st.session_state["kernel_edited"] = None
+        st.session_state["kernel_undo"] = []
+        text = st.query_params.get("w", "")
+        if text:
+            try:
+                st.session_state["kernel_edited"] = kernels.parse(text)
+            except ValueError as error:
+                st.session_state["kernel_problem"] = f"The link holds weights that cannot be read: {error}"
+    choice = st.session_state.get("kernel") or DEFAULT
+    return Hand(choice, None if pair(choice) else st.session_state["kernel_edited"])
+
+
+def weights(in_hand: Hand, channels: int) -> Weights:
+    """The weights that the convolution uses: (kh, kw), or (kh, kw, 3) for three channels (a flat kernel thrice)."""
+    grid = in_hand.edited if in_hand.edited is not None else filters.PRESETS[in_hand.choice].weights
+    if channels == 1:
+        return grid if grid.ndim == 2 else grid[..., 0]
+    return grid if grid.ndim == 3 else np.repeat(grid[..., None], 3, axis=2)
+
+
+def write_url(in_hand: Hand) -> None:
+    """Keep `?w=` in step with the kernel in hand."""
+    text = kernels.dump(in_hand.edited) if in_hand.edited is not None else ""
+    if text != st.query_params.get("w", ""):
+        if text:
+            st.query_params["w"] = text
+        else:
+            del st.query_params["w"]
+
+
+def remember() -> None:
+    """Put the kernel in hand on the undo pile; called before every change of it."""
+    pile = st.session_state["kernel_undo"]
+    pile.append(hand())
+    del pile[:-_UNDO]
+
+
+def change(new: Weights) -> None:
+    """Take edited weights into the hand."""
+    remember()
+    st.session_state["kernel_edited"] = kernels.check_weights(new)
+
+
+def choose_preset() -> None:
+    """The selectbox has changed: untouched preset, the old kernel on the undo pile."""
+    st.session_state["kernel_undo"].append(st.session_state["kernel_shown"])
+    st.session_state["kernel_edited"] = None
+
+
+def undo() -> None:
+    """Back to the kernel before the last change."""
+    if st.session_state["kernel_undo"]:
+        back = st.session_state["kernel_undo"].pop()
+        st.session_state["kernel"], st.session_state["kernel_edited"] = back
+
+
+def edit(plane: int | None) -> None:
+    """Apply what the grid of weights sent; `plane` is the channel it shows, None for a flat kernel."""
+    sent = st.session_state["kernel_grid"].edit
+    if not sent:
+        return
+    if sent.get("undo"):
+        undo()
+        return
+    now = weights(hand(), 1 if plane is None else 3).copy()
+    try:
+        if "paste" in sent:
+            block = kernels.parse(str(sent["paste"]))
+            if plane is not None and block.ndim == 2:
+                block = _with_plane(kernels.resize(now, *block.shape), plane, block)
+            change(block)
+        else:
+            cell = (int(sent["row"]), int(sent["column"]), *(() if plane is None else (plane,)))
+            now[cell] = kernels.parse_number(str(sent["text"]))
+            change(now)
+    except (ValueError, IndexError) as error:
+        st.session_state["kernel_problem"] = str(error)
+
+
+def _with_plane(grid: Weights, plane: int, block: Weights) -> Weights:
+    grid[..., plane] = block
+    return grid

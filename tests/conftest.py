@@ -1,0 +1,115 @@
+"""What tests share: the real server in a process of its own, and a real browser."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+PACKS = ROOT.parent / "shared" / "data"
+QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--disable-quic")
+
+
+@dataclass
+class Server:
+    """The running app: its address, its process, and the file that tests/serve.py writes."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    report_file: Path
+
+    def report(self) -> dict[str, Any]:
+        """A report written after now."""
+        asked = time.time()
+        while self.report_file.stat().st_mtime <= asked + 0.5:
+            time.sleep(0.1)
+        return json.loads(self.report_file.read_text())
+
+
+def start_server(folder: Path) -> Server:
+    """Start the app on a free port with an empty home, and wait until it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home = folder / "home"
+    home.mkdir()
+    report = folder / "report.json"
+    log = (folder / "server.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "tests" / "serve.py"), str(port), str(report)],
+        env={**os.environ, "HOME": str(home)}, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+    )
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(240):
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
+                return Server(url, process, report)
+        except OSError:
+            time.sleep(0.25)
+    process.kill()
+    raise RuntimeError(f"The server did not answer within 60 s; its log: {(folder / 'server.log').read_text()}")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = start_server(tmp_path_factory.mktemp("server"))
+    yield running
+    running.process.terminate()
+    running.process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    from browser import find
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=find(), args=list(QUIET))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def context(chromium: Any) -> Iterator[Any]:
+    """A browser of a new visitor, 1280 wide; `context.foreign` collects requests to anywhere but this machine."""
+    opened = chromium.new_context(viewport={"width": 1280, "height": 1000})
+    opened.foreign = []
+    opened.on("request", lambda r: None if r.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:"))
+              else opened.foreign.append(r.url))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: Any) -> Any:
+    opened = context.new_page()
+    opened.set_default_timeout(20_000)
+    return opened
+
+
+def settle(page: Any) -> None:
+    """Wait until Streamlit has finished what it was asked to do."""
+    page.wait_for_timeout(150)
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
+        " && !document.querySelector('[data-testid=stSkeleton]')"
+    )
+    page.wait_for_timeout(150)
+
+
+def open_page(page: Any, url: str) -> None:
+    page.goto(url)
+    page.locator("[data-testid=stApp]").wait_for()
+    page.locator("[data-testid=stHeading]").first.wait_for()
+    settle(page)
