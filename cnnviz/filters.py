@@ -1,5 +1,6 @@
 """The arithmetic of convolution and pooling layers on one picture, and which pixels each output cell reads."""
 
+import math
 import operator
 from typing import Any, Literal, NamedTuple
 
@@ -25,7 +26,7 @@ MAX_PADDING = 56  # 4 · (15 − 1): beyond it even the widest window would read
 # From this many weights on, cv2.filter2D turns to an FFT, where one NaN spoils the whole picture and a bright corner
 # leaves dust in a black one. The numbers are in dftFilter2D of OpenCV's filter.dispatch.cpp; 3 is CPU_SSE3.
 _FFT_FROM = 130 if cv2.checkHardwareSupport(3) else 50
-_MOST_CHANNELS_AT_ONCE = 4  # a cv2 scalar, which the zero border is, has four numbers
+_MOST_CHANNELS_AT_ONCE = 512  # CV_CN_MAX; a last axis of 1 is lost in cv2
 
 
 class _Axis(NamedTuple):
@@ -35,6 +36,7 @@ class _Axis(NamedTuple):
     taps: int
     stride: int
     dilation: int
+    window: int
     before: int
     after: int
     out: int
@@ -66,7 +68,7 @@ def conv2d(
     strides = _pair(strides, "strides", MAX_STRIDE)
     dilation_rate = _pair(dilation_rate, "dilation_rate", MAX_DILATION)
     axes = _axes(pixels.shape[:2], weights.shape[:2], strides, padding, dilation_rate, thing="kernel")
-    most = max(max(axis.before, axis.after) for axis in axes)
+    most = max(axes[0].before, axes[0].after, axes[1].before, axes[1].after)
     if most > MAX_PADDING:
         raise ValueError(f"padding may be at most {MAX_PADDING} a side, but this was {most}; choose a smaller one.")
     if weights.ndim == 3:
@@ -87,13 +89,13 @@ def conv2d(
 
 
 def _correlate(pixels: Floats, weights: Floats, axes: tuple[_Axis, _Axis]) -> Floats:
-    """conv2d with everything checked; pixels (H, W) or (H, W, 2..4), weights (kh, kw)."""
+    """conv2d with everything checked; pixels (H, W) or (H, W, 2..512), weights (kh, kw)."""
     y, x = axes
     pixels = np.ascontiguousarray(pixels)
     sums = _slide(pixels, _spread(weights, axes), axes)
     # cv2 skips weights of 0, so what is not finite has to be brought to their cells too; the sum of squares is the
     # fastest way to see that nothing is, and where it overflows this branch changes nothing
-    if not weights.all() and not np.isfinite(np.vdot(pixels, pixels)):
+    if not weights.all() and not math.isfinite(np.vdot(pixels, pixels)):
         odd = (~np.isfinite(pixels)).astype(np.float32)
         sums[_slide(odd, _spread((weights == 0).astype(np.float32), axes), axes) > 0] = np.nan
     if y.stride > 1 or x.stride > 1:
@@ -106,7 +108,7 @@ def _spread(weights: Floats, axes: tuple[_Axis, _Axis]) -> Floats:
     y, x = axes
     if y.dilation == x.dilation == 1:
         return weights
-    spread = np.zeros((y.dilation * (y.taps - 1) + 1, x.dilation * (x.taps - 1) + 1), np.float32)
+    spread = np.zeros((y.window, x.window), np.float32)
     spread[:: y.dilation, :: x.dilation] = weights
     return spread
 
@@ -137,7 +139,7 @@ def _filter2d(pixels: Floats, weights: Floats, anchor: tuple[int, int]) -> Float
     return filtered
 
 
-def gradient(  # noqa: PLR0917
+def gradient(
     image: ArrayLike,
     kernel_x: Kernel | ArrayLike,
     kernel_y: Kernel | ArrayLike,
@@ -208,12 +210,13 @@ def output_size(size: int, window: int, stride: int, padding: AxisPadding) -> in
     window = dilation · (k − 1) + 1 for a kernel of k. ValueError, in a sentence, if the window does not fit.
     """
     before, after = pad_amounts(size, window, stride, padding)
-    if size + before + after < window:
+    steps = _steps(size + before + after, window, stride)
+    if steps < 1:
         raise ValueError(
             f"A window of {window} does not fit into a length of {size} with padding {padding}; "
             "choose a smaller window or padding same."
         )
-    return (size + before + after - window) // stride + 1
+    return steps
 
 
 def pad_amounts(size: int, window: int, stride: int, padding: AxisPadding) -> tuple[int, int]:
@@ -238,7 +241,7 @@ def pad_amounts(size: int, window: int, stride: int, padding: AxisPadding) -> tu
     return before, after
 
 
-def window(  # noqa: PLR0917
+def window(
     cell: tuple[int, int],
     size: tuple[int, int],
     kernel_size: Pair,
@@ -304,19 +307,25 @@ def _axes(
     sides: Any = padding if per_side else (padding, padding)
     if per_side and (len(sides) != 2 or not all(isinstance(side, tuple | list) for side in sides)):
         raise _padding_error(padding)
-    windows = [d * (k - 1) + 1 for d, k in zip(dilation_rate, taps, strict=True)]
-    pads = [pad_amounts(*axis) for axis in zip(size, windows, strides, sides, strict=True)]
-    if any(n + sum(pad) < w for n, pad, w in zip(size, pads, windows, strict=True)):
-        spread = f", spread over {windows[0]}×{windows[1]} pixels by its dilation," if max(dilation_rate) > 1 else ""
+    y, x = (_axis(*axis) for axis in zip(size, taps, strides, sides, dilation_rate, strict=True))
+    if min(y.out, x.out) < 1:
+        spread = f", spread over {y.window}×{x.window} pixels by its dilation," if max(dilation_rate) > 1 else ""
         raise ValueError(
-            f"A {taps[0]}×{taps[1]} {thing}{spread} does not fit into a {size[0]}×{size[1]} picture with "
-            f"padding {padding}; choose a smaller {thing} or padding same."
+            f"A {y.taps}×{x.taps} {thing}{spread} does not fit into a {y.size}×{x.size} picture with padding "
+            f"{padding}; choose a smaller {thing} or padding same."
         )
-    y, x = (
-        _Axis(n, k, s, d, pad[0], pad[1], output_size(n, w, s, pad))
-        for n, k, s, d, pad, w in zip(size, taps, strides, dilation_rate, pads, windows, strict=True)
-    )
     return y, x
+
+
+def _axis(size: int, taps: int, stride: int, padding: AxisPadding, dilation: int) -> _Axis:
+    window = dilation * (taps - 1) + 1
+    before, after = pad_amounts(size, window, stride, padding)
+    return _Axis(size, taps, stride, dilation, window, before, after, _steps(size + before + after, window, stride))
+
+
+def _steps(length: int, window: int, stride: int) -> int:
+    """How many positions a window takes in a padded length; less than 1 where it does not fit."""
+    return (length - window) // stride + 1
 
 
 def _padding_error(padding: object) -> ValueError:

@@ -36,6 +36,7 @@ _HUGE = 1e30  # a float above it is no brightness, and a sum of several might ov
 _ON_WHITE = "see-through parts put on white"
 _NOTE_ON_FURTHER = {"TIFF": "first page of several", "HEIF": "main picture of several"}
 _JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+_SPATIAL_EXTENTS = re.compile(rb"\0\0\0\x14ispe\0{4}(.{4})(.{4})", re.DOTALL)  # a box of ISO 23008-12
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _MARKERS_WITHOUT_LENGTH = (0x01, 0xD8)
 
@@ -204,6 +205,9 @@ def _library(kind: str) -> Iterator[None]:
 
 
 def _decode(data: bytes, kind: str) -> tuple[Pixels, list[str]]:
+    # A HEIC may hide a huge picture behind a small clean aperture, which is all that its reader tells.
+    for extent in _SPATIAL_EXTENTS.finditer(data) if kind == "HEIF" else ():
+        _check_size((int.from_bytes(extent[1], "big"), int.from_bytes(extent[2], "big")))
     with _library(kind):
         image, notes = _open(data, kind)
         rawmode, strange = _rawmode(image), _strange(image, data)
@@ -222,7 +226,6 @@ def _decode(data: bytes, kind: str) -> tuple[Pixels, list[str]]:
         image.load()
     if turned_by_reader:
         size = image.size
-        _check_size(size)
     if kind != "TIFF":
         orientation = _orientation(image)
     if _has_further_pictures(image):
@@ -417,11 +420,9 @@ def _transparent_value(image: Image.Image, rawmode: str) -> int | bytes | tuple[
     if image.mode == "P":
         return value if isinstance(value, (int, bytes)) else None
     if isinstance(value, int):
-        value *= {"L;2": 85, "L;4": 17}.get(rawmode, 1)
-        return value if value <= 255 or image.mode.startswith("I") else None
+        return value * {"L;2": 85, "L;4": 17}.get(rawmode, 1)
     if isinstance(value, tuple):
-        value = tuple(v >> 8 for v in value) if rawmode.startswith("RGB;16") else value
-        return value if max(value) <= 255 else None
+        return tuple(v >> 8 for v in value) if rawmode.startswith("RGB;16") else value
     return None
 
 

@@ -143,7 +143,9 @@ def parse_number(text: str) -> float:
         number = math.nan
     if not math.isfinite(number):
         shown = f"“{text.strip()[:20]}”" if text.strip() else "an empty cell"
-        raise ValueError(f"A weight is a number such as 2, −0.5 or 1/9, but this was {shown}; the kernel stays as it was.")
+        raise ValueError(
+            f"A weight is a number such as 2, −0.5 or 1/9, but this was {shown}; the kernel stays as it was."
+        )
     return number
 
 
@@ -157,7 +159,9 @@ def parse(text: str) -> Weights:
     if len(planes) == 1:
         return check_weights(planes[0])
     if len({tuple(map(len, plane)) for plane in planes}) > 1:
-        raise ValueError("All planes of a kernel have the same size, but these differ; give each the same rows and columns.")
+        raise ValueError(
+            "All planes of a kernel have the same size, but these differ; give each the same rows and columns."
+        )
     return check_weights(np.stack([np.asarray(plane) for plane in planes], axis=-1))
 
 

@@ -12,7 +12,10 @@ DOORS = (
     ("emboss", "Can numbers make a relief?", "An emboss kernel subtracts one corner from the other."),
 )
 
-owner = frame.page("A laboratory for convolutional networks", "Give it a picture, and open every number down to the multiply-adds that made it.")
+owner = frame.page(
+    "A laboratory for convolutional networks",
+    "Give it a picture, and open every number down to the multiply-adds that made it.",
+)
 photo = strip.strip(owner)
 pixels = display.reduce(photo.pixels, 208)
 size = (pixels.shape[0], pixels.shape[1])
@@ -27,5 +30,9 @@ with st.grid(4, min_column_width=200, gap=(24, 32), key="doors"):
                 continue
             lab.draw_door(key, question, walked)
             st.markdown(answer)
-            st.page_link("pages/kernels.py", label="Open it", icon=":material/arrow_forward:",
-                         query_params={"kernel": key, "picture": st.session_state["picture"]})
+            st.page_link(
+                "pages/kernels.py",
+                label="Open it",
+                icon=":material/arrow_forward:",
+                query_params={"kernel": key, "picture": st.session_state.get("picture", "")},
+            )

@@ -2,10 +2,12 @@
 
 import streamlit as st
 
-from cnnviz import display, filters, microscope, road
-from cnnviz.ui import frame, lab, strip, weights, words
+from cnnviz import filters, microscope, road
+from cnnviz.ui import frame, lab, strip
 
-owner = frame.page("Kernel lab", "A kernel slides over the picture. Move over any stage to see one window’s arithmetic.")
+owner = frame.page(
+    "Kernel lab", "A kernel slides over the picture. Move over any stage to see one window’s arithmetic."
+)
 photo = strip.strip(owner)
 
 with st.grid(5, min_column_width=200, gap=(24, 32), key="road"):
@@ -24,7 +26,12 @@ with st.grid(5, min_column_width=200, gap=(24, 32), key="road"):
         padding = lab.padding_control()
         grid = lab.kernel_grids(hand, channel)
         dilation = lab.pair("Dilation", "dilation", lab.most_dilation(lab.padded(size, padding), grid[0].shape), 1)
-        view = st.selectbox("Display", list(lab.VIEWS), format_func=lambda v: lab.VIEWS[v], key="view", bind="query-params")
+        view = (
+            st.segmented_control(
+                "Display", lab.VIEWS, default="Signed", required=True, key="view", bind="query-params", width="stretch"
+            )
+            or "Signed"
+        )
     with st.container(key="cell_relu"):
         relu_stage = st.container()
         relu = st.toggle("ReLU", value=True, key="relu", bind="query-params")
@@ -32,15 +39,31 @@ with st.grid(5, min_column_width=200, gap=(24, 32), key="road"):
         pool_stage = st.container()
         pool_size = lab.pair("Pool size", "pool", (filters.MAX_POOL, filters.MAX_POOL), 2)
         pool_strides = lab.pair("Pool stride", "pool_stride", (filters.MAX_STRIDE, filters.MAX_STRIDE), 2)
-        pool_kind = st.segmented_control("Kind", ("max", "average"), default="max", required=True, key="kind",
-                                         format_func=str.capitalize, bind="query-params", width="stretch")
+        pool_kind = st.segmented_control(
+            "Kind",
+            ("max", "average"),
+            default="max",
+            required=True,
+            key="kind",
+            format_func=str.capitalize,
+            bind="query-params",
+            width="stretch",
+        )
 
 settings = road.Settings(
-    channel=lab.read_channel(hand, channel), weights=grid[0], weights_y=grid[1], combine=grid[2], bias=bias,
-    strides=strides, padding=padding, dilation_rate=dilation, relu=relu, pool_size=pool_size,
-    pool_strides=pool_strides, pool_kind=pool_kind or "max",
+    channel=lab.read_channel(hand, channel),
+    weights=grid[0],
+    weights_y=grid[1],
+    combine=grid[2],
+    bias=bias,
+    strides=strides,
+    padding=padding,
+    dilation_rate=dilation,
+    relu=relu,
+    pool_size=pool_size,
+    pool_strides=pool_strides,
+    pool_kind=pool_kind or "max",
 )
-weights.write_url(hand)
 name = f"{photo.digest}-{max(size)}"
 microscope.plane("plane", name, pixels)
 with kernel_stage:

@@ -15,10 +15,16 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 PACKS = ROOT.parent / "shared" / "data"
-QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-quic")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+)
 
 
 @dataclass
@@ -48,7 +54,10 @@ def start_server(folder: Path) -> Server:
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "tests" / "serve.py"), str(port), str(report)],
-        env={**os.environ, "HOME": str(home)}, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        env={**os.environ, "HOME": str(home)},
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
     )
     url = f"http://127.0.0.1:{port}"
     for _ in range(240):
@@ -85,8 +94,14 @@ def context(chromium: Any) -> Iterator[Any]:
     """A browser of a new visitor, 1280 wide; `context.foreign` collects requests to anywhere but this machine."""
     opened = chromium.new_context(viewport={"width": 1280, "height": 1000})
     opened.foreign = []
-    opened.on("request", lambda r: None if r.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:"))
-              else opened.foreign.append(r.url))
+    opened.on(
+        "request",
+        lambda r: (
+            None
+            if r.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:"))
+            else opened.foreign.append(r.url)
+        ),
+    )
     yield opened
     opened.close()
 

@@ -39,5 +39,7 @@ if __name__ == "__main__":
         get()
     found = find()
     if found is None:
-        sys.exit("The browser tests need Chromium, and none could be installed. Install one (Debian: apt install chromium).")
+        sys.exit(
+            "The browser tests need Chromium, and none could be installed. Install one (Debian: apt install chromium)."
+        )
     print(f"Browser for the tests: {found}")

@@ -1,7 +1,8 @@
 """The microscope: stages of the road from picture to pooled map, and the arithmetic of the window under the pointer.
 
 Instances of a road find one another in the browser (events "cnnviz:point", "cnnviz:cursor"); while the pointer
-moves nothing asks the server. What each instance is given:
+moves nothing asks the server. What each instance is given (as the one element of a list: Streamlit looks into a
+dict for tables, and imports pandas to know one):
 
 plane   bytes: uint32 length of a JSON header, the header {"digest", "height", "width", "channels", "dtype"}, then the
         values row by row, "uint8" or "float32". Sent once per picture and working size.
@@ -47,7 +48,7 @@ _stage = st.components.v2.component(
 </div>
 """,
     css=_read("stage.css"),
-    js=_read("arithmetic.js", "stage.js"),
+    js=_read("hub.js", "stage.js"),
 )
 _kernel = st.components.v2.component(
     "cnnviz_kernel",
@@ -59,14 +60,17 @@ _kernel = st.components.v2.component(
 </div>
 """,
     css=_read("stage.css", "kernel.css"),
-    js=_read("arithmetic.js", "kernel.js"),
+    js=_read("hub.js", "kernel.js"),
 )
 _window = st.components.v2.component(
-    "cnnviz_window", html=_read("window.html"), css=_read("window.css"), js=_read("arithmetic.js", "window.js")
+    "cnnviz_window",
+    html=_read("window.html"),
+    css=_read("window.css"),
+    js=_read("hub.js", "arithmetic.js", "window.js"),
 )
 _plane = st.components.v2.component(
     "cnnviz_plane",
-    js=_read("arithmetic.js")
+    js=_read("hub.js")
     + """
 export default function ({ data }) {
   const plane = readPlane(data)
@@ -129,14 +133,14 @@ def stage(
         "arrow": arrow,
         "live": live,
     }
-    _stage(key=key, data=data)
+    _stage(key=key, data=[data])
 
 
 def kernel(key: str, data: dict[str, Any], on_edit: Callable[[], None]) -> None:
     """Show the grid of weights; `on_edit` finds the change in st.session_state[key].edit."""
-    _kernel(key=key, data=data, on_edit_change=on_edit)
+    _kernel(key=key, data=[data], on_edit_change=on_edit)
 
 
 def window(key: str, spec: dict[str, Any], on_pin: Callable[[], None]) -> None:
     """Show the window under the pointer of a road; `on_pin` finds the place in st.session_state[key].pin."""
-    _window(key=key, data=spec, on_pin_change=on_pin)
+    _window(key=key, data=[spec], on_pin_change=on_pin)

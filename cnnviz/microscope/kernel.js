@@ -7,7 +7,7 @@ const READABLE = 26 // pixels a cell below which numbers show only while a cell 
 export default function ({ parentElement, data, setTriggerValue }) {
   let grid = mounted.get(parentElement)
   if (!grid) mounted.set(parentElement, (grid = mountGrid(parentElement)))
-  grid.update(data, setTriggerValue)
+  grid.update(data[0], setTriggerValue)
   return grid.unmount
 }
 

@@ -6,7 +6,7 @@ const mounted = new WeakMap()
 export default function ({ parentElement, data }) {
   let stage = mounted.get(parentElement)
   if (!stage) mounted.set(parentElement, (stage = mountStage(parentElement)))
-  stage.update(data)
+  stage.update(data[0])
   return stage.unmount
 }
 

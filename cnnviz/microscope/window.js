@@ -8,7 +8,7 @@ const READABLE = 7 // columns: beyond it cells are too small for numbers of 12 p
 export default function ({ parentElement, data, setTriggerValue }) {
   let view = mounted.get(parentElement)
   if (!view) mounted.set(parentElement, (view = mountWindow(parentElement)))
-  view.update(data, setTriggerValue)
+  view.update(data[0], setTriggerValue)
   return view.unmount
 }
 

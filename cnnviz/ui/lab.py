@@ -1,5 +1,6 @@
 """The controls and stages of the Kernel lab: widgets in, settings out; a walked road in, stages out."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,15 @@ from numpy.typing import NDArray
 from cnnviz import display, filters, kernels, microscope, road
 from cnnviz.images import Photo
 from cnnviz.kernels import Weights
-from cnnviz.ui import frame, weights, words
+from cnnviz.ui import address, frame, weights, words
 
 NAME = "lab"  # of the road, for the microscope
 SIZES = ("16", "32", "64", "128", "256", "512", "full")
-CHANNEL_LABELS = {"luminance": "Grey", "red": "R", "green": "G", "blue": "B", "rgb": "RGB"}
-VIEWS = {"signed": "Signed: blue −, red +", "absolute": "Absolute value", "cut": "Cut to 0…255 (a mistake)"}
-PADDINGS = {"valid": "valid: none", "same": "same: keeps the size", "own": "own: each side"}
+CHANNELS: dict[str, road.Channel] = {"Grey": "luminance", "R": "red", "G": "green", "B": "blue", "RGB": "rgb"}
+VIEWS = ("Signed", "Absolute", "Clipped")
+PADDINGS = ("valid", "same", "own")
 SIDES = ("top", "bottom", "left", "right")
 SHOWN = 416  # pixels a stage picture has at most: 208 on the page, sharp on dense screens
-NOT_IN_WIDGETS = ("w", "cell")  # query parameters that no widget is bound to
 
 
 def working_picture(photo: Photo) -> NDArray[np.uint8]:
@@ -28,17 +28,11 @@ def working_picture(photo: Photo) -> NDArray[np.uint8]:
 
 
 def channel_control() -> road.Channel:
+    """Which channel the kernel reads."""
     chosen = st.segmented_control(
-        "Channel",
-        road.CHANNELS,
-        default="luminance",
-        required=True,
-        format_func=lambda c: CHANNEL_LABELS[c],
-        key="channel",
-        bind="query-params",
-        width="stretch",
+        "Channel", list(CHANNELS), default="Grey", required=True, key="channel", bind="query-params", width="stretch"
     )
-    return chosen or "luminance"
+    return CHANNELS[chosen or "Grey"]
 
 
 def whole(label: str, key: str, highest: int, default: int, lowest: int = 1) -> int:
@@ -60,9 +54,7 @@ def pair(label: str, key: str, highest: tuple[int, int], default: int) -> tuple[
 
 
 def padding_control() -> filters.Padding:
-    kind = st.selectbox(
-        "Padding", list(PADDINGS), format_func=lambda p: PADDINGS[p], key="padding", bind="query-params"
-    )
+    kind = st.selectbox("Padding", PADDINGS, key="padding", bind="query-params")
     if kind != "own":
         return str(kind)
     first, second = st.columns(2, gap="xsmall", wrap=False), st.columns(2, gap="xsmall", wrap=False)
@@ -93,36 +85,45 @@ def most_dilation(room: tuple[int, int], kernel_size: tuple[int, int]) -> tuple[
 
 def kernel_control(channels: int) -> tuple[weights.Hand, int | None]:
     """Choose, resize and change the kernel. Returns it and the plane that the grid of weights shows."""
-    st.session_state["kernel_shown"] = weights.hand()
-    st.selectbox(
-        "Kernel",
-        list(weights.CHOICES),
-        list(weights.CHOICES).index(weights.DEFAULT),
-        format_func=lambda k: weights.CHOICES[k],
-        key="kernel",
-        bind="query-params",
-        on_change=weights.choose_preset,
-    )
+    address.kept("w")
+    address.choice("Kernel", "kernel", weights.CHOICES, weights.DEFAULT, weights.choose_preset)
     hand = weights.hand()
     fixed = weights.pair(hand.choice) is not None
     plane = None
     if fixed:
-        plane = ("x", "y").index(st.segmented_control("Kernel of the pair", ("x", "y"), default="x", required=True,
-                                                      key="of_pair", width="stretch") or "x")
+        plane = ("x", "y").index(
+            st.segmented_control(
+                "Kernel of the pair", ("x", "y"), default="x", required=True, key="of_pair", width="stretch"
+            )
+            or "x"
+        )
     elif channels == 3:
         plane = ("R", "G", "B").index(
-            st.segmented_control("Plane", ("R", "G", "B"), default="R", required=True, key="plane", width="stretch") or "R"
+            st.segmented_control("Plane", ("R", "G", "B"), default="R", required=True, key="plane", width="stretch")
+            or "R"
         )
     if not fixed:
         _size_controls(weights.weights(hand, channels))
     with st.container(horizontal=True, gap="xxsmall", key="kernel_edits"):
         for name, label, function, why in EDITS:
-            st.button(label, key=f"edit_{name}", type="tertiary", disabled=fixed, help=why, on_click=_apply,
-                      args=(function, channels))
-        pile = bool(st.session_state["kernel_undo"])
-        st.button("Undo", key="edit_undo", type="tertiary", disabled=not pile, on_click=weights.undo)
-        st.button("Reset", key="edit_reset", type="tertiary", disabled=hand.edited is None, on_click=_reset_kernel,
-                  help="Back to the preset’s own weights.")
+            st.button(
+                label,
+                key=f"edit_{name}",
+                type="tertiary",
+                disabled=fixed,
+                help=why,
+                on_click=_apply,
+                args=(function, channels),
+            )
+        st.button("Undo", key="edit_undo", type="tertiary", disabled=not weights.can_undo(), on_click=weights.undo)
+        st.button(
+            "Reset",
+            key="edit_reset",
+            type="tertiary",
+            disabled=hand.edited is None,
+            on_click=weights.reset,
+            help="Back to the preset’s own weights.",
+        )
     return hand, plane
 
 
@@ -130,18 +131,18 @@ EDITS = (
     ("flip", "Flip", kernels.flip, "Turn the kernel by 180°: correlation becomes the convolution of mathematics."),
     ("negate", "Negate", kernels.negate, "Change every sign."),
     ("transpose", "Transpose", kernels.transpose, "Exchange rows and columns: vertical edges become horizontal ones."),
-    ("normalize", "Normalize", kernels.normalize, "Divide by the sum of the weights, so that brightness stays. "
-     "Where they sum to 0, divide by half the sum of their absolute values."),
+    (
+        "normalize",
+        "Normalize",
+        kernels.normalize,
+        "Divide by the sum of the weights, so that brightness stays. "
+        "Where they sum to 0, divide by half the sum of their absolute values.",
+    ),
 )
 
 
 def _apply(function: Any, channels: int) -> None:
     weights.change(function(weights.weights(weights.hand(), channels)))
-
-
-def _reset_kernel() -> None:
-    weights.remember()
-    st.session_state["kernel_edited"] = None
 
 
 def _size_controls(grid: Weights) -> None:
@@ -227,8 +228,19 @@ def draw_input(pixels: NDArray[np.uint8], plane: str, settings: road.Settings | 
     )
 
 
-def draw_map(key: str, role: str, title: str, sub: str, values: NDArray[np.float32], scale: display.Scale, *,
-             note: str = "", name: str = NAME, live: bool = True, arrow: bool = True) -> None:
+def draw_map(
+    key: str,
+    role: str,
+    title: str,
+    sub: str,
+    values: NDArray[np.float32],
+    scale: display.Scale,
+    *,
+    note: str = "",
+    name: str = NAME,
+    live: bool = True,
+    arrow: bool = True,
+) -> None:
     """One stage with a map, colored on `scale` and reduced by area where it has more cells than it is shown with."""
     shown = display.reduce(values, SHOWN)
     microscope.stage(
@@ -262,29 +274,48 @@ def draw_maps(walked: road.Road, view: str, map_stage: Any, relu_stage: Any, poo
     scale, shape_values = _view(walked, view)
     negative = int((walked.feature_map < 0).sum())
     with map_stage:
-        note = "Below 0 is black, above 255 is white: half of the answer is lost." if view == "cut" else ""
+        note = "Below 0 is black, above 255 is white: half of the answer is lost." if view == "Clipped" else ""
         draw_map("stage_map", "map", "Feature map", operator, shape_values(walked.feature_map), scale, note=note)
     assert walked.relu is not None
     with relu_stage:
-        cut = f"{display.number(100 * negative / walked.feature_map.size, 3)} % of the cells became 0" if s.relu else "off"
-        draw_map("stage_relu", "relu", "ReLU", "max(0, x)" if s.relu else "off: x stays x", shape_values(walked.relu),
-                 scale, note=cut)
+        cut = (
+            f"{display.number(100 * negative / walked.feature_map.size, 3)} % of the cells became 0"
+            if s.relu
+            else "off"
+        )
+        draw_map(
+            "stage_relu",
+            "relu",
+            "ReLU",
+            "max(0, x)" if s.relu else "off: x stays x",
+            shape_values(walked.relu),
+            scale,
+            note=cut,
+        )
     with pool_stage:
         title = "Max pool" if s.pool_kind == "max" else "Average pool"
         if walked.pooled is None:
             frame.problem(
                 f"A {words.times(s.pool_size)} pool does not fit into {words.times(walked.relu.shape)} cells; "
-                "choose a smaller pool.", "pool")
+                "choose a smaller pool.",
+                "pool",
+            )
         else:
-            draw_map("stage_pool", "pool", title, f"{s.pool_size[0]}×{s.pool_size[1]} · stride {s.pool_strides[0]}",
-                     shape_values(walked.pooled), scale)
+            draw_map(
+                "stage_pool",
+                "pool",
+                title,
+                f"{s.pool_size[0]}×{s.pool_size[1]} · stride {s.pool_strides[0]}",
+                shape_values(walked.pooled),
+                scale,
+            )
 
 
 def _view(walked: road.Road, view: str) -> tuple[display.Scale, Any]:
     limit = display.limit(walked.feature_map)
-    if view == "cut":
+    if view == "Clipped":
         return display.grey_scale(), lambda values: np.clip(values, 0, 255)
-    if view == "absolute" or walked.settings.combine == "magnitude":
+    if view == "Absolute" or walked.settings.combine == "magnitude":
         return display.heat_scale(0, limit), np.abs
     return display.signed_scale(limit), lambda values: values
 
@@ -292,32 +323,52 @@ def _view(walked: road.Road, view: str) -> tuple[display.Scale, Any]:
 def draw_door(key: str, title: str, walked: road.Road) -> None:
     """A feature map for the Start page: nothing on it opens, the link under it does."""
     scale = display.signed_scale(display.limit(walked.feature_map))
-    draw_map(f"door_map_{key}", "map", title, filters.PRESETS[key].label, walked.feature_map, scale, name="doors",
-             live=False, arrow=False)
+    draw_map(
+        f"door_map_{key}",
+        "map",
+        title,
+        filters.PRESETS[key].label,
+        walked.feature_map,
+        scale,
+        name="doors",
+        live=False,
+        arrow=False,
+    )
 
 
 def draw_direction(angle: NDArray[np.float32], magnitude: NDArray[np.float32], operator: str) -> None:
     """The map of angles in colors of a wheel."""
     microscope.stage(
-        "stage_map", NAME, "map", "Direction", (angle.shape[0], angle.shape[1]),
-        picture=display.data_url(display.png(display.directions(angle, magnitude)), "png"), sub=operator,
-        shape=words.times(angle.shape), value_range="−180° … 180°", bar=display.wheel_css(),
+        "stage_map",
+        NAME,
+        "map",
+        "Direction",
+        (angle.shape[0], angle.shape[1]),
+        picture=display.data_url(display.png(display.directions(angle, magnitude)), "png"),
+        sub=operator,
+        shape=words.times(angle.shape),
+        value_range="−180° … 180°",
+        bar=display.wheel_css(),
         note="Right, down, left, up, right again; grey where there is no slope.",
-        alt=f"Direction of the gradient, {words.times(angle.shape)} cells", arrow=True, live=True,
+        alt=f"Direction of the gradient, {words.times(angle.shape)} cells",
+        arrow=True,
+        live=True,
     )
 
 
 def pinned() -> str:
     """The place in the URL that the window is held at, or "": "map,row,column"."""
-    stage, *place = st.query_params.get("cell", "").split(",")
-    good = stage in ("map", "relu", "pool", "input") and len(place) == 2 and all(p.isdecimal() and len(p) < 5 for p in place)
-    return st.query_params["cell"] if good else ""
+    place = address.kept("cell")
+    stage, *cell = place.split(",")
+    good = (
+        stage in ("map", "relu", "pool", "input")
+        and len(cell) == 2
+        and all(re.fullmatch("[0-9]{1,4}", c) for c in cell)
+    )
+    return place if good else ""
 
 
 def keep_pin() -> None:
-    """The window was held or let go: write it into the URL."""
-    place = st.session_state["window"].pin
-    if place:
-        st.query_params["cell"] = place
-    elif place == "":
-        st.query_params.pop("cell", None)
+    """The window was held or let go: keep that in the URL."""
+    if (place := st.session_state["window"].pin) is not None:
+        st.session_state["cell"] = place

@@ -10,14 +10,14 @@ _KEY = re.compile(r"[0-9a-f]{32}")
 
 # The cookie of another tab wins: two tabs opened at once would otherwise be two owners.
 _JS = """
-export default function ({ data, setStateValue }) {
+export default function ({ data: [key], setStateValue }) {
   const held = document.cookie.match(/(?:^|; )cnnviz_owner=([0-9a-f]{32})(?:;|$)/)
   if (held) {
-    if (held[1] !== data) setStateValue("held", held[1])
+    if (held[1] !== key) setStateValue("held", held[1])
     return
   }
   const secure = location.protocol === "https:" ? "; Secure" : ""
-  document.cookie = `cnnviz_owner=${data}; path=/; max-age=31536000; SameSite=Strict${secure}`
+  document.cookie = `cnnviz_owner=${key}; path=/; max-age=31536000; SameSite=Strict${secure}`
 }
 """
 _cookie = st.components.v2.component("cnnviz_owner", js=_JS)
@@ -37,7 +37,8 @@ def owner() -> str:
         held = st.context.cookies.get(COOKIE)
         st.session_state["owner"] = held if valid(held) else secrets.token_hex(16)
     with st.container(key="owner_cookie"):
-        _cookie(key="owner_component", data=st.session_state["owner"], on_held_change=_adopt)
+        # in a list: into other kinds of data Streamlit looks for tables, and imports pandas (0.5 s) to know one
+        _cookie(key="owner_component", data=[st.session_state["owner"]], on_held_change=_adopt)
     return str(st.session_state["owner"])
 
 

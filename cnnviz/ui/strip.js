@@ -1,5 +1,5 @@
 // The thumbnails of the picture strip: one button a picture, the one in hand is pressed.
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data: [data], setTriggerValue }) {
   const strip = parentElement.querySelector(".strip")
   strip.replaceChildren(...data.entries.map((entry) => {
     const known = strip.querySelector(`[data-key="${CSS.escape(entry.key)}"]`)

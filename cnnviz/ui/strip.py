@@ -7,9 +7,10 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from cnnviz import display, images, samples
-from cnnviz.ui import frame
+from cnnviz.ui import address, frame
 from cnnviz.ui.store import PHOTOS
 
 OWN = "own"  # value of ?picture= for a photo that only its owner can see
@@ -26,28 +27,25 @@ _thumbnails = st.components.v2.component(
 def strip(owner: str) -> images.Photo:
     """Show the strip and return the picture in hand.
 
-    The choice is the URL's (`?picture=`), else this tab's, else the one this owner made last, else the first
-    sample. A link to a photo of one's own opens on a sample for everybody else, and says so.
+    The choice is the URL's (`?picture=`), else the one this owner made last, else the first sample. A link to a photo
+    of one's own opens on a sample for everybody else, and says so.
     """
     own = PHOTOS.get(owner)
     keys = [s.key for s in samples.samples()]
-    asked = st.query_params.get("picture")
-    choice = asked or st.session_state.get("picture") or (OWN if own else keys[0])
+    if own is not None and "picture" not in st.session_state and "picture" not in st.query_params:
+        st.session_state["picture"] = OWN
+    choice = address.kept("picture", keys[0])
     sentence = st.session_state.pop("picture_problem", None)
     if choice == OWN and own is None:
+        sentence = sentence or "Your own photo goes here: drop one on the strip. Until then you see a sample."
         choice = keys[0]
-        if asked == OWN:
-            sentence = sentence or "Your own photo goes here: drop one on the strip. Until then you see a sample."
     elif choice not in (*keys, OWN):
-        sentence = sentence or f"There is no sample called “{choice[:40]}”, so you see the first one. Pick any below."
+        sentence = sentence or f"There is no sample called “{choice[:40]}”, so you see the first one. Pick any above."
         choice = keys[0]
-    st.session_state["picture"] = choice
-    if asked != choice:
-        st.query_params["picture"] = choice
 
     with st.container(key="strip", horizontal=True, vertical_alignment="center", gap="small"):
         _thumbnails(
-            key="samples", data=_strip_data(own, choice), width="content", on_pick_change=_pick, height="content"
+            key="samples", data=[_strip_data(own, choice)], width="content", on_pick_change=_pick, height="content"
         )
         st.file_uploader(
             "Drop a photo, or pick one",
@@ -101,13 +99,12 @@ def _pick() -> None:
 
 def _choose(key: str) -> None:
     st.session_state["picture"] = key
-    st.query_params["picture"] = key
 
 
 def _take(owner: str, widget: str) -> None:
     """Decode what came from the uploader or the camera and put it in the owner's hand."""
     file = st.session_state[widget]
-    if file is None:
+    if not isinstance(file, UploadedFile):  # None, or the mark of one that has left memory already
         return
     try:
         PHOTOS.put(owner, images.decode(file.getvalue(), "Camera picture" if widget == "camera" else file.name))

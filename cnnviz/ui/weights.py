@@ -39,18 +39,17 @@ def pair(choice: str) -> tuple[str, str, str] | None:
 
 
 def hand() -> Hand:
-    """The kernel in hand; the first run of a session takes it from the URL (`?w=` holds edited weights)."""
-    if "kernel_edited" not in st.session_state:
-        st.session_state["kernel_edited"] = None
-        st.session_state["kernel_undo"] = []
-        text = st.query_params.get("w", "")
-        if text:
-            try:
-                st.session_state["kernel_edited"] = kernels.parse(text)
-            except ValueError as error:
-                st.session_state["kernel_problem"] = f"The link holds weights that cannot be read: {error}"
+    """The kernel in hand, from `?kernel=` and `?w=` (edited weights)."""
     choice = st.session_state.get("kernel") or DEFAULT
-    return Hand(choice, None if pair(choice) else st.session_state["kernel_edited"])
+    choice = choice if choice in CHOICES else DEFAULT
+    text = st.session_state.get("w") or ""
+    if not text or pair(choice):
+        return Hand(choice, None)
+    try:
+        return Hand(choice, kernels.parse(text))
+    except ValueError as error:
+        st.session_state["kernel_problem"] = f"The link holds weights that cannot be read: {error}"
+        return Hand(choice, None)
 
 
 def weights(in_hand: Hand, channels: int) -> Weights:
@@ -61,40 +60,43 @@ def weights(in_hand: Hand, channels: int) -> Weights:
     return grid if grid.ndim == 3 else np.repeat(grid[..., None], 3, axis=2)
 
 
-def write_url(in_hand: Hand) -> None:
-    """Keep `?w=` in step with the kernel in hand."""
-    text = kernels.dump(in_hand.edited) if in_hand.edited is not None else ""
-    if text != st.query_params.get("w", ""):
-        if text:
-            st.query_params["w"] = text
-        else:
-            del st.query_params["w"]
-
-
-def remember() -> None:
-    """Put the kernel in hand on the undo pile; called before every change of it."""
-    pile = st.session_state["kernel_undo"]
+def take(new: Hand) -> None:
+    """Take a kernel into the hand; the one before goes on the undo pile."""
+    pile = st.session_state.setdefault("kernel_undo", [])
     pile.append(hand())
     del pile[:-_UNDO]
+    _hold(new)
 
 
 def change(new: Weights) -> None:
     """Take edited weights into the hand."""
-    remember()
-    st.session_state["kernel_edited"] = kernels.check_weights(new)
+    take(Hand(hand().choice, kernels.check_weights(new)))
 
 
 def choose_preset() -> None:
-    """The selectbox has changed: untouched preset, the old kernel on the undo pile."""
-    st.session_state["kernel_undo"].append(st.session_state["kernel_shown"])
-    st.session_state["kernel_edited"] = None
+    """The selectbox has changed: its preset as it stands."""
+    take(Hand(st.session_state["kernel_shown"], None))
+
+
+def reset() -> None:
+    """Back to the preset's own weights."""
+    take(Hand(hand().choice, None))
+
+
+def can_undo() -> bool:
+    """Whether there is a kernel to go back to."""
+    return bool(st.session_state.get("kernel_undo"))
 
 
 def undo() -> None:
     """Back to the kernel before the last change."""
-    if st.session_state["kernel_undo"]:
-        back = st.session_state["kernel_undo"].pop()
-        st.session_state["kernel"], st.session_state["kernel_edited"] = back
+    if can_undo():
+        _hold(st.session_state["kernel_undo"].pop())
+
+
+def _hold(new: Hand) -> None:
+    st.session_state["kernel"] = new.choice
+    st.session_state["w"] = "" if new.edited is None else kernels.dump(new.edited)
 
 
 def edit(plane: int | None) -> None:

@@ -34,7 +34,9 @@ def operator(settings: road.Settings) -> str:
         settings.padding if isinstance(settings.padding, str) else "own padding",
     ]
     if max(dilation) > 1:
-        parts.append(f"dilation {dilation[0]}" if dilation[0] == dilation[1] else f"dilation {dilation[0]}, {dilation[1]}")
+        parts.append(
+            f"dilation {dilation[0]}" if dilation[0] == dilation[1] else f"dilation {dilation[0]}, {dilation[1]}"
+        )
     return " · ".join(parts)
 
 

@@ -1,0 +1,60 @@
+// What all parts of the microscope share in the browser: planes and cursors, events, and how a number looks.
+
+const hub = (globalThis.cnnvizHub ??= { planes: new Map(), roads: new Map(), cursors: new Map() })
+
+function tell(name, detail) {
+  document.dispatchEvent(new CustomEvent(`cnnviz:${name}`, { detail }))
+}
+
+// Bytes of a plane: uint32 length of the header, the header as JSON, then the values row by row.
+function readPlane(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const length = view.getUint32(0, true)
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)))
+  const body = bytes.slice(4 + length)
+  return { ...header, values: header.dtype === "float32" ? new Float32Array(body.buffer) : body }
+}
+
+const clamp = (value, low, high) => Math.max(low, Math.min(high, value))
+
+// A number as it stands on the page: at most four digits, a real minus. The Python side is display.number.
+function numberText(value, signed = false) {
+  if (Number.isNaN(value)) return "NaN"
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞"
+  const magnitude = Math.abs(value)
+  let text
+  if (magnitude && !(magnitude >= 1e-3 && magnitude < 9999.5)) {
+    const [mantissa, exponent] = magnitude.toExponential(3).split("e")
+    text = `${trimZeros(mantissa)}e${Number(exponent)}`
+  } else {
+    const whole = magnitude < 1 ? 0 : Math.floor(Math.log10(magnitude)) + 1
+    text = trimZeros(magnitude.toFixed(Math.max(0, 4 - whole)))
+  }
+  text = text.replace("-", "−")
+  if (text === "0") return text
+  return value < 0 ? `−${text}` : signed ? `+${text}` : text
+}
+
+function trimZeros(text) {
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text
+}
+
+const SIGNED = [[0x21, 0x66, 0xac], [0x92, 0xc5, 0xde], [0xf7, 0xf7, 0xf7], [0xf4, 0xa5, 0x82], [0xb2, 0x18, 0x2b]]
+
+// The signed color of a value on a scale of ±limit, as in display.signed, and an ink that can be read on it.
+function signedColor(value, limit) {
+  if (Number.isNaN(value)) return ["#C026D3", "#FFFFFF"]
+  const at = clamp(((value / (limit || 1)) + 1) * 2, 0, 4)
+  const low = Math.min(3, Math.floor(at))
+  const rgb = SIGNED[low].map((v, c) => Math.round(v + (SIGNED[low + 1][c] - v) * (at - low)))
+  return [`rgb(${rgb})`, inkOn(rgb)]
+}
+
+function greyColor(value) {
+  const v = Math.round(clamp(value, 0, 255))
+  return [`rgb(${v},${v},${v})`, inkOn([v, v, v])]
+}
+
+function inkOn([r, g, b]) {
+  return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#1F2430" : "#FFFFFF"
+}

@@ -1,0 +1,39 @@
+"""What a page keeps in its URL beside the values of visible widgets, under short keys that outlive any label.
+
+Streamlit's `bind="query-params"` handles links, reloads, the back button and page changes, but only for widgets, and it
+writes the label that a selectbox shows. So what needs a key of its own lives in a hidden, bound text field.
+"""
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+
+def kept(param: str, default: str = "") -> str:
+    """The value of `?param=`; change it by assigning to st.session_state[param] before this call, or in a callback."""
+    held = st.session_state.get(param, st.query_params.get(param))
+    if held is not None:
+        # said again, or Streamlit forgets on a page change what came with a link and was not touched since
+        st.session_state[param] = held
+    with st.container(key=f"kept_{param}"):
+        return str(st.text_input(param, default, key=param, bind="query-params", label_visibility="collapsed") or "")
+
+
+def choice(
+    label: str, param: str, options: Mapping[str, str], default: str, on_change: Callable[[], None] | None = None
+) -> str:
+    """A selectbox over `options` (key -> label) whose key is kept in `?param=`; an unknown key counts as the default.
+
+    `on_change` runs after a change by hand, before the new key is kept.
+    """
+    asked = kept(param, default)
+    known = asked if asked in options else default
+    st.session_state[f"{param}_shown"] = known
+
+    def changed() -> None:
+        if on_change:
+            on_change()
+        st.session_state[param] = st.session_state[f"{param}_shown"]
+
+    st.selectbox(label, list(options), format_func=options.__getitem__, key=f"{param}_shown", on_change=changed)
+    return known
