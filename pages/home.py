@@ -3,7 +3,7 @@
 import streamlit as st
 
 from cnnviz import display, filters, road
-from cnnviz.ui import frame, lab, strip
+from cnnviz.ui import frame, lab_stages, strip
 
 DOORS = (
     ("sobel_x", "Where are the edges?", "Sobel x finds places that get brighter or darker from left to right."),
@@ -28,7 +28,19 @@ with st.grid(4, min_column_width=200, gap=(24, 32), key="doors"):
             except ValueError as error:
                 frame.problem(str(error), key)
                 continue
-            lab.draw_door(key, question, walked)
+            scale = display.signed_scale(display.limit(walked.feature_map))
+            label = filters.PRESETS[key].label
+            lab_stages.draw_map(
+                f"door_map_{key}",
+                "door",
+                question,
+                label,
+                walked.feature_map,
+                scale,
+                name="doors",
+                live=False,
+                arrow=False,
+            )
             st.markdown(answer)
             st.page_link(
                 "pages/kernels.py",

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import find
+from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKS = ROOT.parent / "shared" / "data"
@@ -80,9 +82,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    from browser import find
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=find(), args=list(QUIET))
         yield running

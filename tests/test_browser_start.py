@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Server, open_page, settle
+from conftest import Server, open_page, settle, start_server
 from PIL import Image
 
 pytestmark = pytest.mark.browser
@@ -52,8 +52,6 @@ def test_a_photo_goes_in_and_a_convolved_picture_comes_out(page: Any, server: Se
 
 
 def test_a_deep_link_works_as_the_first_thing_opened(tmp_path: Path, page: Any) -> None:
-    from conftest import start_server
-
     fresh = start_server(tmp_path)
     try:
         open_page(page, f"{fresh.url}/kernels?picture=cat")

@@ -8,9 +8,10 @@ plane   bytes: uint32 length of a JSON header, the header {"digest", "height", "
         values row by row, "uint8" or "float32". Sent once per picture and working size.
 stage   {"road", "role": "input" | "map" | "relu" | "pool" | ..., "title", "sub", "cells": [rows, columns],
         "picture": data URL or null (then the plane's pixels are drawn, "channel": "rgb" | "luminance" | index),
-        "shape", "range", "bar", "note", "alt", "pads": [top, bottom, left, right], "uncovered": {"rows": [[from, to]],
+        "shape", "range", "bar", "numbers": texts of the cells or null, "sheet": over the full width,
+        "alt", "pads": [top, bottom, left, right], "uncovered": {"rows": [[from, to]],
         "columns": [[from, to]]}, "live": whether the pointer opens windows on it}
-kernel  {"weights": [[...]], "title", "sub", "shape", "range", "bar"}; answers with the trigger "edit":
+kernel  {"weights": [[...]], "title", "sub", "shape", "range", "bar", "fixed"}; answers with the trigger "edit":
         {"row", "column", "text"} | {"paste": text} | {"undo": true}
 window  {"road", "plane": digest, "parts": [{"name", "channel", "weights": [[...]]}], "combine": "sum" | "magnitude" |
         "direction", "bias", "kernelSize", "strides", "padding": [[top, bottom], [left, right]], "dilation", "output",
@@ -44,7 +45,7 @@ _stage = st.components.v2.component(
     <canvas data-testid="stage" role="img"></canvas><div class="box" hidden></div>
   </div></div>
   <div class="line"><span class="shape"></span><span class="range"></span></div>
-  <div class="bar"></div><div class="note"></div>
+  <div class="bar"></div>
 </div>
 """,
     css=_read("stage.css"),
@@ -55,7 +56,9 @@ _kernel = st.components.v2.component(
     html="""
 <div class="stage">
   <div class="name"></div><div class="sub"></div>
-  <div class="holder arrow"><div class="frame edit"><div class="weights" role="group" aria-label="Weights"></div></div></div>
+  <div class="holder arrow"><div class="frame edit">
+    <div class="weights" role="group" aria-label="Weights"></div>
+  </div></div>
   <div class="line"><span class="shape"></span><span class="range"></span></div><div class="bar"></div>
 </div>
 """,
@@ -106,7 +109,8 @@ def stage(
     shape: str = "",
     value_range: str = "",
     bar: str = "",
-    note: str = "",
+    numbers: list[list[str]] | None = None,
+    sheet: bool = False,
     alt: str = "",
     pads: Sequence[int] = (0, 0, 0, 0),
     uncovered: dict[str, list[list[int]]] | None = None,
@@ -126,7 +130,8 @@ def stage(
         "shape": shape,
         "range": value_range,
         "bar": bar,
-        "note": note,
+        "numbers": numbers,
+        "sheet": sheet,
         "alt": alt or title,
         "pads": list(pads),
         "uncovered": uncovered,

@@ -65,6 +65,7 @@ function mountGrid(root) {
       input.style.color = ink
       if (root.activeElement !== input || input.dataset.shown !== text) input.value = text
       input.dataset.shown = text
+      input.readOnly = data.fixed
       input.style.fontSize = `${Math.max(12, Math.min(16, side / 3.2))}px`
       input.classList.toggle("mute", side < READABLE)
     })

@@ -26,20 +26,21 @@ function mountStage(root) {
     if (!data || !frame.clientWidth) return
     const [rows, columns] = data.cells
     const [top, bottom, left, right] = pads()
-    const side = frame.clientWidth
+    const side = [frame.clientHeight, frame.clientWidth]
     const dense = window.devicePixelRatio || 1
-    canvas.width = canvas.height = Math.round(side * dense)
+    canvas.height = Math.round(side[0] * dense)
+    canvas.width = Math.round(side[1] * dense)
     const ink = getComputedStyle(frame)
     const context = canvas.getContext("2d")
-    scale = side / Math.max(rows + top + bottom, columns + left + right)
-    const indent = [(side - scale * (rows + top + bottom)) / 2, (side - scale * (columns + left + right)) / 2]
+    scale = Math.min(side[0] / (rows + top + bottom), side[1] / (columns + left + right))
+    const indent = [(side[0] - scale * (rows + top + bottom)) / 2, (side[1] - scale * (columns + left + right)) / 2]
     origin = [indent[0] + top * scale, indent[1] + left * scale]
     const px = (v) => Math.round(v * dense)
     const x0 = px(origin[1]), y0 = px(origin[0])
     const x1 = px(origin[1] + columns * scale), y1 = px(origin[0] + rows * scale)
     if (top + bottom + left + right > 0) {
       const X0 = px(indent[1]), Y0 = px(indent[0])
-      const X1 = px(side - indent[1]), Y1 = px(side - indent[0])
+      const X1 = px(side[1] - indent[1]), Y1 = px(side[0] - indent[0])
       hatch(context, [X0, Y0, X1 - X0, Y1 - Y0], ink.getPropertyValue("--hatch"), dense, false)
       if (scale >= 12) zeros(context, rows, columns, dense)
     }
@@ -54,7 +55,24 @@ function mountStage(root) {
     for (const [from, to] of data.uncovered?.columns ?? []) {
       hatch(context, [px(origin[1] + from * scale), y0, Math.max(1, px((to - from) * scale)), y1 - y0], "#1F243033", dense, true)
     }
+    if (data.numbers) write(context, dense)
     place(hub.cursors.get(data.road))
+  }
+
+  // The numbers in the cells, in ink or white, whichever can be read on the color under them.
+  function write(context, dense) {
+    const size = Math.min(14, scale / 2.9)
+    if (size < 7) return
+    const under = context.getImageData(0, 0, canvas.width, canvas.height)
+    context.font = `${size * dense}px ${getComputedStyle(frame).fontFamily}`
+    context.textAlign = "center"
+    context.textBaseline = "middle"
+    data.numbers.forEach((line, y) => line.forEach((text, x) => {
+      const at = [(origin[1] + (x + 0.5) * scale) * dense, (origin[0] + (y + 0.5) * scale) * dense].map(Math.round)
+      const pixel = 4 * (at[1] * canvas.width + at[0])
+      context.fillStyle = inkOn(under.data.subarray(pixel, pixel + 3))
+      context.fillText(text, at[0], at[1])
+    }))
   }
 
   function zeros(context, rows, columns, dense) {
@@ -144,7 +162,9 @@ function mountStage(root) {
       const bar = find(".bar")
       bar.hidden = !data.bar
       bar.style.background = data.bar ? `linear-gradient(to right, ${data.bar})` : ""
-      find(".note").textContent = data.note ?? ""
+      frame.parentElement.classList.toggle("sheet", Boolean(data.sheet))
+      frame.style.maxWidth = data.sheet ? `${44 * (data.cells[1] + pads()[2] + pads()[3])}px` : ""
+      frame.style.aspectRatio = data.sheet ? `${data.cells[1] + pads()[2] + pads()[3]} / ${data.cells[0] + pads()[0] + pads()[1]}` : "1"
       frame.parentElement.classList.toggle("arrow", Boolean(data.arrow))
       canvas.dataset.stage = data.role
       canvas.setAttribute("aria-label", data.alt)

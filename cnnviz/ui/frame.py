@@ -41,7 +41,7 @@ def page(title: str, lead: str) -> str:
     Returns the owner key of this browser (see `cnnviz.ui.owner`).
 
     A folder called pages/ makes Streamlit run a page file without app.py when it is the first thing opened
-    after a server start (a deep link). Then `enter` was never called: announce the page map and start over. Public calls only.
+    after a server start (a deep link). Then `enter` was never called: announce the page map and start over.
     """
     if "entered" not in st.session_state:
         enter()

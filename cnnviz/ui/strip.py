@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 from streamlit.runtime import get_instance
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -112,10 +113,14 @@ def _take(owner: str, widget: str) -> None:
     except images.ImageError as error:
         st.session_state["picture_problem"] = str(error)
     finally:
-        # Streamlit keeps uploaded bytes as long as the tab is open; ours leave memory on our own terms.
-        context = get_script_run_ctx()
-        if context is not None:
-            get_instance().uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+        _forget(file)
+
+
+def _forget(file: UploadedFile) -> None:
+    """Streamlit keeps uploaded bytes as long as the tab is open; ours leave memory when their owner has been away."""
+    context, manager = get_script_run_ctx(), get_instance().uploaded_file_mgr
+    if context is not None and isinstance(manager, MemoryUploadedFileManager):
+        manager.remove_file(context.session_id, file.file_id)
 
 
 @st.dialog("Take a picture")
