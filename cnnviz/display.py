@@ -3,6 +3,7 @@
 import base64
 import io
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from math import isfinite, isnan, log10
 from typing import Any
 
@@ -17,6 +18,7 @@ Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 SIGNED_STOPS = ("#2166AC", "#92C5DE", "#F7F7F7", "#F4A582", "#B2182B")
 NAN_COLOR = "#C026D3"
 _LEVELS = 255  # odd, so that exactly 0 has a level of its own; index 255 is left for NaN
+_TIES_UP = Context(rounding=ROUND_HALF_UP)
 
 
 def _rgb(color: str) -> tuple[int, int, int]:
@@ -167,6 +169,8 @@ def data_url(data: bytes, kind: str) -> str:
 def number(value: float, digits: int = 4) -> str:
     """A number as it stands on the page: at most `digits` digits, a real minus, no needless zeros.
 
+    A tie goes away from 0, as in the browser, so that the microscope shows the same text for the same number.
+
     >>> number(-412.0), number(0.12345), number(1234567.0), number(3e-9)
     ('−412', '0.1235', '1.235e6', '3e−9')
     """
@@ -174,13 +178,18 @@ def number(value: float, digits: int = 4) -> str:
         return "NaN" if isnan(value) else ("∞" if value > 0 else "−∞")
     magnitude = abs(value)
     if magnitude and not 10.0 ** (1 - digits) <= magnitude < 10.0**digits - 0.5:
-        mantissa, exponent = f"{magnitude:.{digits - 1}e}".split("e")
+        mantissa, exponent = _rounded(magnitude, f".{digits - 1}e").split("e")
         text = f"{_trim(mantissa)}e{int(exponent)}"
     else:
         whole = 1 if magnitude < 1 else int(log10(magnitude)) + 1
-        text = _trim(f"{magnitude:.{max(0, digits - max(whole, 1) + (magnitude < 1))}f}")
+        text = _trim(_rounded(magnitude, f".{max(0, digits - max(whole, 1) + (magnitude < 1))}f"))
     text = text.replace("-", "−")
     return "−" + text if value < 0 and text != "0" else text
+
+
+def _rounded(magnitude: float, form: str) -> str:
+    with localcontext(_TIES_UP):
+        return format(Decimal(float(magnitude)), form)
 
 
 def _trim(text: str) -> str:

@@ -135,7 +135,7 @@ GRADIENTS: dict[str, tuple[str, str]] = {
 
 def parse_number(text: str) -> float:
     """A number as people type it: "0.5", "0,5", "−1", "1/9". ValueError, in a sentence, for anything else."""
-    plain = text.strip().replace("−", "-").replace(",", ".")
+    plain = text.strip().replace("−", "-").replace(",", ".").replace("_", "?")  # float would read 1_0 as 10
     try:
         above, slash, below = plain.partition("/")
         number = float(above) / float(below) if slash else float(plain)
@@ -179,7 +179,7 @@ def dump(weights: ArrayLike) -> str:
     grid = _float32(weights)
     planes = grid[..., None] if grid.ndim == 2 else grid
     return "|".join(
-        ";".join(",".join(f"{w!s}".removesuffix(".0") for w in row) for row in planes[..., c])
+        ";".join(",".join(f"{w!s}".removesuffix(".0").replace("e+", "e") for w in row) for row in planes[..., c])
         for c in range(planes.shape[2])
     )
 
@@ -190,8 +190,8 @@ def resize(weights: ArrayLike, rows: int, columns: int) -> Weights:
     resized = np.zeros((rows, columns, *grid.shape[2:]), np.float32)
     old, new = [], []
     for have, want in zip(grid.shape[:2], (rows, columns), strict=True):
-        # an odd cell is added, and cut, at the end: so one step up and one step down is where one began
-        shift = (want - have) // 2 if want >= have else -((have - want) // 2)
+        # the center of an even side is the cell before its middle: steps of one end where one large step does
+        shift = (want - 1) // 2 - (have - 1) // 2
         old.append(slice(max(0, -shift), max(0, -shift) + min(have, want)))
         new.append(slice(max(0, shift), max(0, shift) + min(have, want)))
     resized[tuple(new)] = grid[tuple(old)]

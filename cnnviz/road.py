@@ -68,7 +68,7 @@ def source(pixels: NDArray[np.uint8], channel: Channel) -> Floats:
 
 
 def walk(pixels: NDArray[np.uint8], settings: Settings) -> Road:
-    """Compute every stage. ValueError, in a sentence, where the kernel or the pool does not fit."""
+    """Compute every stage; pooled is None where the pool does not fit. ValueError, a sentence, if the kernel does not."""
     plane = source(pixels, settings.channel)
     place = (settings.strides, settings.padding, settings.dilation_rate)
     magnitude = None
@@ -126,7 +126,7 @@ def spec(road: Road, name: str, plane: str) -> dict[str, Any]:
         "plane": plane,
         "parts": parts,
         "combine": s.combine,
-        "bias": s.bias,
+        "bias": 0.0 if s.combine == "direction" else float(s.bias),
         "kernelSize": list(s.kernel_size),
         "strides": list(s.strides),
         "padding": [list(p) for p in pads(s, road.pixels.shape[:2])],

@@ -167,6 +167,8 @@ function mountStage(root) {
       frame.style.aspectRatio = data.sheet ? `${data.cells[1] + pads()[2] + pads()[3]} / ${data.cells[0] + pads()[0] + pads()[1]}` : "1"
       frame.parentElement.classList.toggle("arrow", Boolean(data.arrow))
       canvas.dataset.stage = data.role
+      canvas.dataset.testid = data.sheet ? "map" : "stage"
+      canvas.setAttribute("role", data.live ? "application" : "img")
       canvas.setAttribute("aria-label", data.alt)
       canvas.tabIndex = data.live ? 0 : -1
       canvas.classList.toggle("live", Boolean(data.live))

@@ -113,6 +113,8 @@ function mountWindow(root) {
     })
     grids.values.caption.textContent = `${rows} × ${columns} cells at row ${cell.cells[0].y}, column ${cell.cells[0].x}`
     find(".parts").replaceChildren()
+    resize(grids.weights, 0, 0)
+    resize(grids.products, 0, 0)
     const total = find(".total")
     total.textContent = numberText(cell.result)
     Object.assign(total.dataset, { stage: "pool", row: cursor.row, column: cursor.column, value: cell.result })

@@ -28,6 +28,7 @@ def draw_kernel(hand: weights.Hand, grid: Floats, plane: int | None, fixed: bool
         sub = f"plane {('R', 'G', 'B')[plane or 0]}; all three are summed"
     else:
         sub = "edited" if hand.edited is not None else "click a weight to change it"
+    problem = st.session_state.pop("kernel_problem", "")
     microscope.kernel(
         "kernel_grid",
         {
@@ -38,11 +39,12 @@ def draw_kernel(hand: weights.Hand, grid: Floats, plane: int | None, fixed: bool
             "range": lab_words.value_range(shown),
             "bar": display.signed_scale(1).css,
             "fixed": fixed,
+            "problem": problem,
         },
         lambda: weights.edit(plane if grid.ndim == 3 else None),
     )
-    if sentence := st.session_state.pop("kernel_problem", None):
-        frame.problem(sentence, "kernel")
+    if problem:
+        frame.problem(problem, "kernel")
 
 
 def draw_input(

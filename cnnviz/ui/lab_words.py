@@ -81,7 +81,8 @@ def convolution(walked: road.Road) -> str:
     terms = s.weights.size
     return (
         f"**Convolution.** The {times(s.kernel_size)} kernel lies on a window of the picture. Each weight is "
-        f"multiplied with the pixel under it and the {terms} products are added up: one number. Then the window moves on. "
+        f"multiplied with the pixel under it and the {terms} products are added up: one number. Then the window moves "
+        "on. "
         f"{times(out)} windows give {out[0] * out[1]:,} numbers, the feature map. Networks lay the kernel on as it "
         "stands (cross-correlation); mathematics flips it first. “Flip” shows the difference."
     )
@@ -110,7 +111,8 @@ def padding(walked: road.Road) -> str:
     return (
         "**Padding.** Zeros round the picture, so that a window can stand on its border. Here "
         f"{top} above, {bottom} below, {left} left and {right} right: {zeros:,} zeros, drawn hatched. *valid* adds "
-        "none, and the map is smaller than the picture. *same* keeps the size at stride 1; an odd zero goes below and right."
+        "none, and the map is smaller than the picture. *same* keeps the size at stride 1; an odd zero goes "
+        "below and right."
     )
 
 
@@ -124,8 +126,8 @@ def dilation(walked: road.Road) -> str:
 
 def displays(walked: road.Road) -> str:
     return (
-        "**Display.** *Signed* shows the map as it is: blue below 0, red above. *Absolute* drops the sign. *Clipped* is "
-        "a common mistake: values are cut to 0…255 to make a picture of them, and "
+        "**Display.** *Signed* shows the map as it is: blue below 0, red above. *Absolute* drops the sign. *Clipped* "
+        "is a common mistake: values are cut to 0…255 to make a picture of them, and "
         f"{_outside(walked)} of this map is lost. The numbers under the pointer are always the true ones."
     )
 

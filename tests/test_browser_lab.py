@@ -1,0 +1,384 @@
+"""In a real browser: what the Kernel lab's microscope shows is what conv2d computes, by mouse and by keyboard."""
+
+import io
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+from conftest import Server, open_page, settle
+from PIL import Image
+
+from cnnviz import display, filters, kernels, road, samples
+
+pytestmark = pytest.mark.browser
+SOBEL = filters.PRESETS["sobel_x"].weights
+WIDE = np.round(np.random.default_rng(5).normal(size=(2, 5)), 2).astype(np.float32)
+PLANES = np.round(np.random.default_rng(6).normal(size=(3, 3, 3)), 2).astype(np.float32)
+
+# query parameters, and the same as road.Settings
+SETTINGS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
+    "as it opens": ({}, {}),
+    "stride 2 and same": (
+        {"stride_y": "2", "stride_x": "3", "padding": "same", "picture": "cat"},
+        {"strides": (2, 3), "padding": "same"},
+    ),
+    "stride and dilation": (
+        {"stride_y": "3", "stride_x": "2", "dilation_y": "2", "dilation_x": "3"},
+        {"strides": (3, 2), "dilation_rate": (2, 3)},
+    ),
+    "own padding, own weights": (
+        {"padding": "own", "pad_top": "4", "pad_left": "0", "w": kernels.dump(WIDE), "size": "64"},
+        {"padding": ((4, 1), (0, 1)), "weights": WIDE},
+    ),
+    "three planes": ({"channel": "RGB", "w": kernels.dump(PLANES)}, {"channel": "rgb", "weights": PLANES}),
+    "blue, with bias": ({"channel": "B", "bias": "-40.5", "size": "512"}, {"channel": "blue", "bias": -40.5}),
+    "gradient magnitude": (
+        {"kernel": "sobel_magnitude", "size": "32"},
+        {"weights_y": SOBEL.T, "combine": "magnitude"},
+    ),
+    "gradient direction": ({"kernel": "sobel_direction"}, {"weights_y": SOBEL.T, "combine": "direction"}),
+    "seven by seven": (
+        {"w": kernels.dump(np.ones((7, 7))), "kernel": "box_blur"},
+        {"weights": np.ones((7, 7), np.float32)},
+    ),
+}
+
+
+def walk(query: dict[str, str], changed: dict[str, Any]) -> road.Road:
+    size = query.get("size", "128")
+    pixels = display.reduce(samples.photo(query.get("picture", "astronaut")).pixels, int(size))
+    return road.walk(pixels, road.Settings(**{"channel": "luminance", "weights": SOBEL, **changed}))
+
+
+def open_lab(page: Any, server: Server, **query: str) -> None:
+    open_page(page, f"{server.url}/kernels?{urlencode(query)}")
+    page.locator("[data-testid=stage][data-stage=map]").wait_for()
+    page.wait_for_function("document.querySelector('.st-key-window') !== null")
+    page.wait_for_timeout(400)
+
+
+def point(page: Any, stage: str, shape: tuple[int, ...], cell: tuple[int, int], click: bool = False) -> None:
+    """Move to the middle of a cell: the map lies in the middle of its square frame."""
+    canvas = page.locator(f".st-key-stage_{stage} [data-testid=stage]")
+    box = canvas.bounding_box()
+    scale = box["width"] / max(shape)
+    x = box["x"] + (box["width"] - scale * shape[1]) / 2 + (cell[1] + 0.5) * scale
+    y = box["y"] + (box["height"] - scale * shape[0]) / 2 + (cell[0] + 0.5) * scale
+    page.mouse.move(x, y)
+    if click:
+        page.mouse.click(x, y)
+    page.wait_for_timeout(20)
+
+
+def shown(page: Any) -> dict[str, Any]:
+    return page.locator("[data-testid=sum]").evaluate("e => ({...e.dataset, text: e.textContent})")
+
+
+def stage_text(page: Any, stage: str, part: str) -> str:
+    return page.locator(f".st-key-stage_{stage} .{part}").inner_text()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_sum_under_the_pointer_is_the_cell_that_conv2d_computes(page: Any, server: Server, name: str) -> None:
+    query, changed = SETTINGS[name]
+    walked = walk(query, changed)
+    open_lab(page, server, **query)
+    rows, columns = walked.feature_map.shape
+    assert stage_text(page, "map", "shape") == f"{rows} × {columns}"
+    page.locator(".st-key-stage_map").scroll_into_view_if_needed()
+    random = np.random.default_rng(len(name))
+    weight = float(np.abs(walked.settings.weights).sum()) * 255
+    for _ in range(20):
+        row, column = int(random.integers(rows)), int(random.integers(columns))
+        point(page, "map", (rows, columns), (row, column))
+        now = shown(page)
+        # a cell is as small as half a pixel at size 512: take the one that the page says it shows
+        row_shown, column_shown = int(now["row"]), int(now["column"])
+        assert abs(row_shown - row) <= (rows > 200) * 2
+        assert abs(column_shown - column) <= (columns > 200) * 2
+        expected = float(walked.feature_map[row_shown, column_shown]) - walked.settings.bias
+        tolerance = 1e-5 if walked.settings.combine == "direction" else 1e-6 * weight
+        assert float(now["value"]) == pytest.approx(expected, abs=max(tolerance, 1e-4 * abs(expected)))
+
+
+def test_the_pool_shows_its_winner_or_its_mean(page: Any, server: Server) -> None:
+    for kind in ("Max", "Average"):
+        query = {"kind": kind, "pool_y": "3", "pool_x": "2", "pool_stride_y": "2"}
+        walked = walk({}, {"pool_kind": kind.lower(), "pool_size": (3, 2), "pool_strides": (2, 2)})
+        open_lab(page, server, **query)
+        assert walked.pooled is not None
+        for cell in ((0, 0), (30, 17), (61, 62)):
+            point(page, "pool", walked.pooled.shape, cell)
+            now = shown(page)
+            assert (now["stage"], int(now["row"]), int(now["column"])) == ("pool", *cell)
+            assert float(now["value"]) == pytest.approx(float(walked.pooled[cell]), abs=0.01)
+        assert page.locator("[data-testid=term]").count() == 6
+
+
+def test_nothing_asks_the_server_while_the_pointer_moves(page: Any, server: Server) -> None:
+    frames: list[Any] = []
+    page.on("websocket", lambda socket: socket.on("framesent", frames.append))
+    open_lab(page, server)
+    before = len(frames)
+    for cell in range(0, 120, 3):
+        point(page, "map", (126, 126), (cell, 125 - cell))
+    page.wait_for_timeout(600)
+    assert len(frames) == before
+    assert before > 0
+
+
+CONTROLS: list[tuple[str, Any, str, str, dict[str, Any]]] = [
+    # key, new value (number typed, option clicked), stage whose shape and range are compared, then Settings
+    ("stride_y", "2", "map", "number", {"strides": (2, 1)}),
+    ("stride_x", "4", "map", "number", {"strides": (1, 4)}),
+    ("dilation_y", "3", "map", "number", {"dilation_rate": (3, 1)}),
+    ("dilation_x", "4", "map", "number", {"dilation_rate": (1, 4)}),
+    ("bias", "100", "map", "number", {"bias": 100.0}),
+    ("pool_y", "3", "pool", "number", {"pool_size": (3, 2)}),
+    ("pool_x", "5", "pool", "number", {"pool_size": (2, 5)}),
+    ("pool_stride_y", "1", "pool", "number", {"pool_strides": (1, 2)}),
+    ("pool_stride_x", "4", "pool", "number", {"pool_strides": (2, 4)}),
+    ("kernel_rows", "5", "map", "number", {"weights": kernels.resize(SOBEL, 5, 3)}),
+    ("kernel_columns", "1", "map", "number", {"weights": kernels.resize(SOBEL, 3, 1)}),
+    ("channel", "G", "map", "segment", {"channel": "green"}),
+    ("kind", "Average", "pool", "segment", {"pool_kind": "average"}),
+    ("relu", None, "relu", "toggle", {"relu": False}),
+    ("padding", "same", "map", "select", {"padding": "same"}),
+    ("kernel_shown", "Emboss", "map", "select", {"weights": filters.PRESETS["emboss"].weights}),
+    ("edit_flip", None, "map", "button", {"weights": kernels.flip(SOBEL)}),
+    ("edit_negate", None, "map", "button", {"weights": kernels.negate(SOBEL)}),
+    ("edit_transpose", None, "map", "button", {"weights": kernels.transpose(SOBEL)}),
+    ("edit_normalize", None, "map", "button", {"weights": kernels.normalize(SOBEL)}),
+]
+
+
+def test_every_control_does_what_it_says(page: Any, server: Server) -> None:
+    open_lab(page, server)
+    for key, value, stage, kind, changed in CONTROLS:
+        control = page.locator(f".st-key-{key}")
+        if kind == "number":
+            control.locator("input").fill(value)
+            control.locator("input").press("Enter")
+        elif kind == "segment":
+            control.get_by_role("radio", name=value, exact=True).click()
+        elif kind == "toggle":
+            control.locator("label").click()
+        elif kind == "select":
+            control.locator("input").click()
+            page.get_by_role("option", name=value).first.click()
+        else:
+            control.locator("button").first.click()
+        page.wait_for_timeout(150)
+        settle(page)
+        walked = walk({}, changed)
+        values = {"map": walked.feature_map, "relu": walked.relu, "pool": walked.pooled}[stage]
+        assert values is not None
+        assert stage_text(page, stage, "shape") == " × ".join(map(str, values.shape)), key
+        text = f"{display.number(float(values.min()))} … {display.number(float(values.max()))}"
+        assert stage_text(page, stage, "range") == text, key
+        page.locator(".st-key-reset button").click()
+        page.wait_for_timeout(150)
+        settle(page)
+        assert stage_text(page, "map", "shape") == "126 × 126", f"{key} was not reset"
+
+
+def test_weights_are_edited_pasted_and_undone(page: Any, server: Server) -> None:
+    open_lab(page, server)
+    cells = page.locator("[data-testid=weight]")
+    cells.nth(4).click()
+    page.keyboard.type("1/2")
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    edited = SOBEL.copy()
+    edited[1, 1] = 0.5
+    expected = walk({}, {"weights": edited}).feature_map
+    assert (
+        stage_text(page, "map", "range")
+        == f"{display.number(float(expected.min()))} … {display.number(float(expected.max()))}"
+    )
+    assert "w=" in page.url
+    cells.nth(0).click()
+    cells.nth(0).evaluate(
+        """(cell, text) => {
+          const data = new DataTransfer()
+          data.setData("text", text)
+          cell.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }))
+        }""",
+        "1\t2\t3\t4\n5\t6\t7\t8\n",
+    )
+    settle(page)
+    assert page.locator("[data-testid=weight]").count() == 8
+    assert page.locator(".st-key-kernel_rows input").input_value() == "2"
+    for count in (9, 9):
+        page.locator(".st-key-edit_undo button").first.click()
+        settle(page)
+        assert page.locator("[data-testid=weight]").count() == count
+    assert "w=" not in page.url
+    page.locator("[data-testid=weight]").nth(2).click()
+    page.keyboard.type("abc")
+    page.keyboard.press("Enter")
+    settle(page)
+    assert "abc" in page.locator(".st-key-problem_kernel").inner_text()
+    assert page.locator("[data-testid=weight]").nth(2).input_value() == "+1"
+
+
+def test_it_can_be_used_by_keyboard_alone(page: Any, server: Server) -> None:
+    open_lab(page, server)
+    page.locator(".st-key-stage_map [data-testid=stage]").focus()
+    start = shown(page)
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Shift+ArrowUp"):
+        page.keyboard.press(key)
+    now = shown(page)
+    assert (int(now["row"]), int(now["column"])) == (int(start["row"]) - 9, int(start["column"]) + 2)
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(700)
+    settle(page)
+    assert f"cell=map%2C{now['row']}%2C{now['column']}" in page.url
+    point(page, "map", (126, 126), (3, 3))
+    assert shown(page)["row"] == now["row"], "a held window stays where it is"
+    page.locator(".st-key-stage_map [data-testid=stage]").focus()
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(700)
+    settle(page)
+    assert "cell=" not in page.url
+    point(page, "map", (126, 126), (4, 5))
+    assert (shown(page)["row"], shown(page)["column"]) == ("4", "5")
+    assert "Row 4, column 5" in wait_for_words(page)
+
+
+def wait_for_words(page: Any) -> str:
+    page.wait_for_timeout(500)
+    return page.locator(".st-key-window .say").inner_text()
+
+
+def test_play_steps_and_the_scrubber_moves(page: Any, server: Server) -> None:
+    open_lab(page, server)
+    window = page.locator(".st-key-window")
+    window.locator(".speed").select_option("16")
+    start = int(shown(page)["column"])
+    window.locator(".play").click()
+    page.wait_for_timeout(400)
+    window.locator(".play").click()
+    moved = int(shown(page)["column"])
+    assert moved > start + 3
+    window.locator(".next").click()
+    assert int(shown(page)["column"]) == moved + 1
+    window.locator(".scrub").fill("130")
+    assert (shown(page)["row"], shown(page)["column"]) == ("1", "4")
+
+
+def test_the_address_brings_the_same_page_back(page: Any, server: Server, chromium: Any) -> None:
+    open_lab(page, server, picture="coffee", size="64")
+    page.locator(".st-key-kernel_shown input").click()
+    page.get_by_role("option", name="Emboss").click()
+    settle(page)
+    page.locator(".st-key-edit_transpose button").first.click()
+    settle(page)
+    page.locator(".st-key-stride_y input").fill("2")
+    page.locator(".st-key-stride_y input").press("Enter")
+    settle(page)
+    point(page, "map", (20, 62), (7, 9), click=True)
+    page.wait_for_timeout(700)
+    settle(page)
+    other = chromium.new_context(viewport={"width": 1280, "height": 1000})
+    try:
+        second = other.new_page()
+        open_page(second, page.url)
+        second.wait_for_timeout(600)
+        for stage in ("map", "relu", "pool"):
+            for part in ("shape", "range", "sub"):
+                assert stage_text(second, stage, part) == stage_text(page, stage, part)
+        assert shown(second) == shown(page)
+        one, two = (p.locator(".st-key-stage_pool [data-testid=stage]").screenshot() for p in (page, second))
+        assert one == two
+    finally:
+        other.close()
+
+
+HELL = [
+    {"size": "-5", "stride_y": "99", "dilation_x": "nan", "padding": "own", "pad_top": "-3"},
+    {"kernel": "<script>alert(1)</script>", "w": "1,2;3", "cell": "map,99999,x"},
+    {"w": "nan,inf;1,2"},
+    {"w": ",".join(["1"] * 400)},
+    {"cell": "map,9999,9999", "kind": "Median", "view": "?", "channel": "alpha"},
+    {"picture": "../../etc/passwd", "bias": "1e999", "relu": "maybe"},
+]
+
+
+@pytest.mark.parametrize("query", HELL)
+def test_query_parameters_from_hell_leave_a_usable_page(page: Any, server: Server, query: dict[str, str]) -> None:
+    open_lab(page, server, **query)
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert stage_text(page, "map", "shape")
+    point(page, "map", (126, 126), (60, 60))
+    assert shown(page)["text"]
+
+
+@pytest.mark.parametrize(("height", "width", "fits"), [(1, 1, False), (3, 1600, True), (1600, 3, True), (2, 2, False)])
+def test_tiny_and_narrow_pictures(
+    page: Any, server: Server, tmp_path: Path, height: int, width: int, fits: bool
+) -> None:
+    path = tmp_path / "odd.png"
+    Image.fromarray(np.random.default_rng(3).integers(0, 255, (height, width, 3), np.uint8)).save(path)
+    open_lab(page, server, size="full")
+    page.locator(".st-key-upload input[type=file]").set_input_files(str(path))
+    page.wait_for_timeout(600)
+    settle(page)
+    assert page.locator("[data-testid=stException]").count() == 0
+    if fits:
+        assert stage_text(page, "map", "shape") == f"{height - 2} × {width - 2}"
+        point(page, "map", (height - 2, width - 2), (0, 0))
+        assert shown(page)["text"]
+    else:
+        sentence = page.locator(".st-key-problem_road").inner_text()
+        assert f"{height}×{width}" in sentence
+        assert "padding same" in sentence
+
+
+def test_arrays_and_pictures_can_be_taken_away(page: Any, server: Server) -> None:
+    open_lab(page, server, size="32")
+    page.locator(".st-key-take button").first.click()
+    walked = walk({"size": "32"}, {})
+    for key, values in (("feature_map", walked.feature_map), ("pooled", walked.pooled)):
+        with page.expect_download() as got:
+            page.locator(f".st-key-npy_{key} button").click()
+        np.testing.assert_array_equal(np.load(got.value.path()), values)
+        with page.expect_download() as got:
+            page.locator(f".st-key-png_{key} button").click()
+        picture = Image.open(io.BytesIO(Path(got.value.path()).read_bytes()))
+        assert picture.size == (values.shape[1], values.shape[0])
+        scale = display.signed_scale(display.limit(walked.feature_map))
+        np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), display.colored(values, scale))
+
+
+def test_at_32_and_below_every_number_stands_in_its_cell(page: Any, server: Server) -> None:
+    open_lab(page, server, size="16")
+    assert page.locator(".st-key-sheet_map [data-testid=map]").is_visible()
+    open_lab(page, server, size="64")
+    assert page.locator(".st-key-sheet_map").count() == 0
+
+
+@pytest.mark.parametrize("width", [360, 390, 768])
+def test_nothing_scrolls_sideways(chromium: Any, server: Server, width: int) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 800}, has_touch=True)
+    try:
+        page = context.new_page()
+        open_lab(page, server, compare="emboss", size="32")
+        wide = page.evaluate(
+            "() => [document.documentElement, document.querySelector('[data-testid=stMain]')]"
+            ".map((e) => e.scrollWidth - e.clientWidth)"
+        )
+        assert max(wide) <= 0
+        for box in page.locator("[data-testid=stage]").all():
+            where = box.bounding_box()
+            assert where["x"] >= 0
+            assert where["x"] + where["width"] <= width
+        canvas = page.locator(".st-key-stage_map [data-testid=stage]")
+        canvas.scroll_into_view_if_needed()
+        canvas.tap()
+        page.wait_for_timeout(700)
+        assert "cell=map" in page.url
+    finally:
+        context.close()
