@@ -265,7 +265,9 @@ def _print_table(lines: list[Line]) -> None:
     rows = [["what", "ours", "floor", "ratio", "goal", ""], *(line.row() for line in lines)]
     widths = [max(len(row[c]) for row in rows) for c in range(6)]
     for row in rows:
-        cells = [cell.ljust(w) if c in (0, 5) else cell.rjust(w) for c, (cell, w) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            cell.ljust(w) if c in (0, 5) else cell.rjust(w) for c, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
         print("  ".join(cells).rstrip())
 
 

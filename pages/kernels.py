@@ -13,18 +13,18 @@ owner = frame.page(
 photo = strip.strip(owner)
 
 with st.grid(5, min_column_width=200, gap=(24, 32), key="road"):
-    with st.container(key="cell_input"):
+    with st.container(key="cell_input", gap="xsmall"):
         input_stage = st.container()
         channel = lab_controls.channel()
         pixels = lab_controls.working_picture(photo)
         size = (pixels.shape[0], pixels.shape[1])
-    with st.container(key="cell_kernel"):
+    with st.container(key="cell_kernel", gap="xsmall"):
         kernel_stage = st.container()
         room = lab_controls.room(size, lab_controls.padding_in_hand())
         hand, plane = lab_controls.kernel(3 if channel == "rgb" else 1, room)
         bias = lab_controls.bias()
         kernel_words = st.container()
-    with st.container(key="cell_map"):
+    with st.container(key="cell_map", gap="xsmall"):
         map_stage = st.container()
         strides = lab_controls.pair("Stride", "stride", (filters.MAX_STRIDE, filters.MAX_STRIDE), 1)
         padding = lab_controls.padding()
@@ -53,13 +53,13 @@ with st.grid(5, min_column_width=200, gap=(24, 32), key="road"):
     )
     cells = lab_controls.map_size(settings, size)
     strength = combine != "direction"  # an angle can be neither cut nor pooled
-    with st.container(key="cell_relu"):
+    with st.container(key="cell_relu", gap="xsmall"):
         relu_stage = st.container()
         if strength:
             relu = st.toggle("Cut negative numbers", value=True, key="relu", bind="query-params")
             settings = replace(settings, relu=relu)
         relu_words = st.container()
-    with st.container(key="cell_pool"):
+    with st.container(key="cell_pool", gap="xsmall"):
         pool_stage = st.container()
         if strength:
             pool_size, pool_strides, pool_kind = lab_controls.pool(cells)

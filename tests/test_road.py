@@ -247,8 +247,7 @@ def conv_cell(spec, pixels, row, column):
     sums, size = [], abs(spec["bias"])
     for part in spec["parts"]:
         terms = [
-            weight
-            * value_at(pixels, top + i * spec["dilation"][0], left + j * spec["dilation"][1], part["channel"])
+            weight * value_at(pixels, top + i * spec["dilation"][0], left + j * spec["dilation"][1], part["channel"])
             for i, line in enumerate(part["weights"])
             for j, weight in enumerate(line)
         ]

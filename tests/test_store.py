@@ -96,7 +96,7 @@ def test_sweeping_frees_the_memory_of_those_who_are_away_and_of_nobody_else(minu
     store.get("a")
     clock.now = start + minute * MINUTE
     store.sweep()
-    assert " ".join(owner if alive[owner]() else "-" for owner in "abc") == left
+    assert " ".join("-" if alive[owner]() is None else owner for owner in "abc") == left
 
 
 def test_owners_do_not_see_each_other():

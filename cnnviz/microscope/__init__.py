@@ -46,7 +46,7 @@ _stage = st.components.v2.component(
     <canvas data-testid="stage" role="img"></canvas><div class="box" hidden></div>
   </div></div>
   <div class="line"><span class="shape"></span><span class="range"></span></div>
-  <div class="bar"></div>
+  <div class="bar"></div><div class="here"></div>
 </div>
 """,
     css=_read("stage.css"),

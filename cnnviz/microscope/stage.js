@@ -92,6 +92,7 @@ function mountStage(root) {
   // The cursor's rectangle, at least 8 px so that one cell of many can be seen.
   function place(cursor) {
     const rectangle = data && cursor?.boxes?.[data.role]
+    find(".here").textContent = (data && cursor?.texts?.[data.role]) ?? ""
     box.hidden = !rectangle
     if (!rectangle) return
     const [top, left, height, width] = rectangle.map((v) => v * scale)

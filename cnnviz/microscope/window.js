@@ -65,11 +65,25 @@ function mountWindow(root) {
     panel.classList.toggle("pooling", Boolean(pooling))
     if (pooling) showPool()
     else showConv()
-    const detail = { road: spec.road, boxes: boxesFor(spec, cursor), pinned, cursor }
+    const boxes = boxesFor(spec, cursor)
+    const detail = { road: spec.road, boxes, texts: textsFor(boxes), pinned }
     hub.cursors.set(spec.road, detail)
     tell("cursor", detail)
     hub.timings.push(performance.now() - started)
     if (hub.timings.length > 2000) hub.timings.splice(0, 1000)
+  }
+
+  // What each stage says under its bar: the value of its lit cell, or where its lit window lies.
+  function textsFor(boxes) {
+    const texts = {}
+    for (const [stage, [row, column, height, width]] of Object.entries(boxes)) {
+      const place = `row ${row}, column ${column}`
+      if (height * width > 1) texts[stage] = `${height} × ${width} at ${place}`
+      else if (stage === "pool") texts[stage] = `${place}: ${numberText(poolCell(spec, plane, row, column).result)}`
+      else if (stage === "input") texts[stage] = place
+      else texts[stage] = `${place}: ${numberText(convCell(spec, plane, row, column)[stage === "relu" ? "relu" : "biased"])}`
+    }
+    return texts
   }
 
   function showConv() {
@@ -195,7 +209,9 @@ function mountWindow(root) {
   }
 
   function onPoint({ detail }) {
-    if (!spec || detail.road !== spec.road || detail.action === "leave") return
+    if (!spec || detail.road !== spec.road) return
+    if (detail.action === "leave") return near(pinned)
+    near(true)
     if (detail.action === "free") { setPin(false); play(false); return show() }
     if (detail.action === "keep") { setPin(!pinned); return show() }
     if (detail.action === "hover" && pinned) return
@@ -225,9 +241,15 @@ function mountWindow(root) {
     return { stage, row: Math.max(0, box[0]), column: Math.max(0, box[1]) }
   }
 
+  // While the pointer is on a stage this panel sticks to the bottom of the screen (see frame.css).
+  function near(on) {
+    root.host?.closest(".st-key-window")?.classList.toggle("near", on)
+  }
+
   function setPin(on) {
     pinned = on
     find(".free").hidden = !on
+    near(on)
     pin(on ? `${cursor.stage},${cursor.row},${cursor.column}` : "")
   }
 
@@ -250,6 +272,8 @@ function mountWindow(root) {
     play(false)
     go({ row: Math.floor(event.target.value / columns), column: event.target.value % columns })
   }
+  panel.onpointerenter = () => near(true)
+  panel.onpointerleave = () => near(pinned)
   panel.onkeydown = (event) => event.key === "Escape" && (setPin(false), play(false), show())
   document.addEventListener("cnnviz:point", onPoint)
   document.addEventListener("cnnviz:plane", onPlane)
