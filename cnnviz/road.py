@@ -68,7 +68,7 @@ def source(pixels: NDArray[np.uint8], channel: Channel) -> Floats:
 
 
 def walk(pixels: NDArray[np.uint8], settings: Settings) -> Road:
-    """Compute every stage; pooled is None where the pool does not fit. ValueError, a sentence, if the kernel does not."""
+    """Compute every stage; pooled is None where the pool does not fit. ValueError where the kernel does not."""
     plane = source(pixels, settings.channel)
     place = (settings.strides, settings.padding, settings.dilation_rate)
     magnitude = None

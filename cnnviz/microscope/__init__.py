@@ -11,8 +11,8 @@ stage   {"road", "role": "input" | "map" | "relu" | "pool" | ..., "title", "sub"
         "shape", "range", "bar", "numbers": texts of the cells or null, "sheet": over the full width,
         "alt", "pads": [top, bottom, left, right], "uncovered": {"rows": [[from, to]],
         "columns": [[from, to]]}, "live": whether the pointer opens windows on it}
-kernel  {"weights": [[...]], "title", "sub", "shape", "range", "bar", "fixed", "problem": a sentence after a refused edit: cells show
-        what holds again}; answers with the trigger "edit":
+kernel  {"weights": [[...]], "title", "sub", "shape", "range", "bar", "fixed", "problem": a sentence after a refused
+        edit, whose cell then shows what holds}; answers with the trigger "edit":
         {"row", "column", "text"} | {"paste": text} | {"undo": true}
 window  {"road", "plane": digest, "parts": [{"name", "channel", "weights": [[...]]}], "combine": "sum" | "magnitude" |
         "direction", "bias", "kernelSize", "strides", "padding": [[top, bottom], [left, right]], "dilation", "output",
