@@ -21,7 +21,9 @@ from PIL import AvifImagePlugin as _avif  # noqa: F401 - registers the format; P
 from PIL import BmpImagePlugin, Image, ImageCms, ImageFile, JpegImagePlugin, TiffImagePlugin, _imaging
 from PIL import WebPImagePlugin as _webp  # noqa: F401
 
-MAX_BYTES = 20_000_000
+from cnnviz.image_formats import MAX_BYTES as MAX_BYTES
+from cnnviz.image_formats import RefusedError, count_scans, recognize
+
 MAX_PIXELS = 50_000_000
 LONG_SIDE = 1600  # pixels
 
@@ -36,10 +38,7 @@ _STEPS = ((1, 1), (1, -1), (-1, -1), (-1, 1))  # through rows and columns; 5 to 
 _HUGE = 1e30  # a float above it is no brightness, and a sum of several might overflow
 _ON_WHITE = "see-through parts put on white"
 _NOTE_ON_FURTHER = {"TIFF": "first page of several", "HEIF": "main picture of several"}
-_JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 _SPATIAL_EXTENTS = re.compile(rb"\0\0\0\x14ispe\0{4}(.{4})(.{4})", re.DOTALL)  # a box of ISO 23008-12
-_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
-_MARKERS_WITHOUT_LENGTH = (b"\xff\x01", b"\xff\xd8")
 
 _AT_ONCE = threading.BoundedSemaphore(2)  # a 50-megapixel picture takes up to 0.8 GB while it is decoded
 
@@ -73,10 +72,6 @@ class ImageError(ValueError):
     """These bytes do not become a Photo. The message is one sentence for the user."""
 
 
-class _RefusedError(Exception):
-    """Why a file is refused: the sentence of an ImageError without its subject, the file's name."""
-
-
 def decode(data: bytes, name: str = "") -> Photo:
     """Turn the bytes of a picture file into a Photo.
 
@@ -89,10 +84,10 @@ def decode(data: bytes, name: str = "") -> Photo:
     """
     name = _displayable(name)
     try:
-        kind = _recognize(data)
+        kind = recognize(data)
         with _AT_ONCE:
             pixels, notes = _decode(data, kind)
-    except _RefusedError as refusal:
+    except RefusedError as refusal:
         raise ImageError(f"{name or 'This file'} {refusal}") from refusal.__cause__
     pixels.setflags(write=False)
     return Photo(name, pixels, sha256(data).hexdigest()[:32], tuple(notes))
@@ -106,85 +101,6 @@ def _displayable(name: str) -> str:
     return line if len(line) <= 60 else f"{line[:40]}…{line[-19:]}"
 
 
-# ---------------------------------------------------------------------- what the bytes are
-
-_PICTURES = {
-    "JPEG": (b"\xff\xd8\xff",),
-    "PNG": (b"\x89PNG\r\n\x1a\n",),
-    "GIF": (b"GIF87a", b"GIF89a"),
-    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-}
-_BMP_HEADER_SIZES = {12, 40, 52, 56, 64, 108, 124}
-_AVIF_BRANDS = {b"avif", b"avis"}
-_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-_OTHERS = {
-    "a PDF document": (b"%PDF",),
-    "a PostScript document": (b"%!PS", b"\xc5\xd0\xd3\xc6"),
-    "a ZIP archive or an office document": (b"PK\x03\x04",),
-    "a compressed archive": (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!"),
-    "a program": (b"MZ", b"\x7fELF"),
-    "a Photoshop document": (b"8BPS",),
-    "an icon": (b"\0\0\x01\0",),
-    "a JPEG 2000 picture": (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
-    "a JPEG XL picture": (b"\0\0\0\x0cJXL ", b"\xff\x0a"),
-    "a video or a sound recording": (b"RIFF", b"\x1aE\xdf\xa3", b"\0\0\x01\xba", b"FLV\x01", b"ID3", b"OggS", b"fLaC"),
-    "a file of numbers": (b"\x93NUMPY", b"\x89HDF"),
-}
-
-
-def _recognize(data: bytes) -> str:
-    """The format's name as Pillow knows it, from the first bytes; "HEIF" stands for HEIC too."""
-    if not data:
-        raise _RefusedError("is empty (0 bytes); choose the picture again, or copy it anew from where it comes from.")
-    if len(data) > MAX_BYTES:
-        raise _RefusedError(
-            f"has {math.ceil(len(data) / 1e5) / 10} MB, and at most {MAX_BYTES / 1e6:.0f} MB can be opened; "
-            "save it smaller, for example as a JPEG."
-        )
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
-        return "BMP"
-    for kind, magic in _PICTURES.items():
-        if data.startswith(magic):
-            return kind
-    if data[4:8] == b"ftyp":
-        return _recognize_by_brand(data)
-    for what, magic in _OTHERS.items():
-        if data.startswith(magic):
-            raise _no_photo(what)
-    raise _no_photo(_describe_text(data[:2000]))
-
-
-def _recognize_by_brand(data: bytes) -> str:
-    """AVIF, HEIC and videos are all made of boxes (ISO 14496-12); the first box names the brands."""
-    length = min(int.from_bytes(data[:4], "big"), 256)
-    brands = {data[8:12], *(data[at : at + 4] for at in range(16, length - 3, 4))}
-    if brands & _AVIF_BRANDS:
-        return "AVIF"
-    if brands & _HEIF_BRANDS:
-        return "HEIF"
-    raise _no_photo("a camera's raw file" if b"crx " in brands else "a video or a sound recording")
-
-
-def _describe_text(start: bytes) -> str:
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "a text"
-    text = start.decode("utf-8-sig", errors="replace").rstrip("\ufffd").lower()
-    if any(c == "\ufffd" or (c < " " and c not in "\t\n\r\f") for c in text):
-        return ""
-    if "<svg" in text:
-        return "an SVG drawing, which has shapes in place of pixels"
-    if text.lstrip().startswith(("<!doctype html", "<html", "<head", "<body")):
-        return "a web page"
-    return "a text"
-
-
-def _no_photo(what: str) -> _RefusedError:
-    seen = f"seems to be {what}" if what else "does not look like any kind of picture known here"
-    return _RefusedError(f"{seen}; choose a photo saved as JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF.")
-
-
 # ---------------------------------------------------------------------- opening, with every limit checked first
 
 
@@ -196,10 +112,10 @@ def _library(kind: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         raise _too_large("far too many pixels") from error
     except MemoryError as error:
-        raise _RefusedError("needs more memory than is free now; make the picture smaller first.") from error
+        raise RefusedError("needs more memory than is free now; make the picture smaller first.") from error
     except Exception as error:
         like = {"HEIF": "a HEIC", "AVIF": "an AVIF", "WEBP": "a WebP"}.get(kind, f"a {kind}")
-        raise _RefusedError(
+        raise RefusedError(
             f"begins like {like} picture but is damaged or cut off; "
             "copy or download it again, or open it in a picture program and save it as JPEG or PNG."
         ) from error
@@ -214,7 +130,7 @@ def _decode(data: bytes, kind: str) -> tuple[Pixels, list[str]]:
         rawmode, strange = _rawmode(image), _strange(image, data)
     _check_size(image.size)
     if strange:
-        raise _RefusedError(
+        raise RefusedError(
             f"is {strange}, which cannot be opened here; open it in a picture program and save it as JPEG or PNG."
         )
     size = image.size
@@ -269,15 +185,15 @@ def _check_size(size: tuple[int, int]) -> None:
         raise _too_large(f"{width} × {height} pixels ({math.ceil(width * height / 1e6)} megapixels)")
 
 
-def _too_large(size: str) -> _RefusedError:
-    return _RefusedError(
+def _too_large(size: str) -> RefusedError:
+    return RefusedError(
         f"has {size}, and at most {MAX_PIXELS / 1e6:.0f} megapixels can be opened; make the picture smaller first."
     )
 
 
 def _strange(image: Image.Image, data: bytes) -> str:
     """Name what must not be loaded although Pillow would: it takes minutes, or shows a thumbnail for the picture."""
-    if isinstance(image, JpegImagePlugin.JpegImageFile) and _count_scans(data) > _MAX_SCANS:
+    if isinstance(image, JpegImagePlugin.JpegImageFile) and count_scans(data, _MAX_SCANS) > _MAX_SCANS:
         return f"a JPEG in more than {_MAX_SCANS} layers"
     if isinstance(image, BmpImagePlugin.BmpImageFile) and image.info["compression"] in (1, 2):
         too_long = max(len(data), image.width * image.height) > _MAX_RUN_LENGTH_CODED
@@ -291,22 +207,6 @@ def _strange(image: Image.Image, data: bytes) -> str:
         if too_large or len(image.tile) > _MAX_STRIPS:
             return "a TIFF in unusual pieces"
     return ""
-
-
-def _count_scans(data: bytes) -> int:
-    """How often the reader of a JPEG passes over all pixels, or a little more: 1, or about 10 if it is progressive."""
-    most = data.count(_START_OF_SCAN)
-    if most <= _MAX_SCANS:
-        return most
-    scans, at = 0, 2  # takes longer, and leaves out thumbnails and the films that phones append
-    while found := _JPEG_MARKER.search(data, at):
-        marker, at = data[found.end() - 2 : found.end()], found.end()
-        if marker == _END_OF_IMAGE:
-            break
-        scans += marker == _START_OF_SCAN
-        if marker not in _MARKERS_WITHOUT_LENGTH:
-            at += int.from_bytes(data[at : at + 2], "big")
-    return scans
 
 
 def _rawmode(image: ImageFile.ImageFile) -> str:

@@ -26,7 +26,8 @@ function convCell(spec, plane, row, column) {
         const product = value * weight
         sum += product
         terms.push({ i, j, y, x, value, weight, product, outside })
-      }))
+      }),
+    )
     return { name: part.name, rows: part.weights.length, columns: part.weights[0].length, terms, sum }
   })
   const sums = parts.map((part) => part.sum)
@@ -60,8 +61,10 @@ function poolCell(spec, plane, row, column) {
 function boxesFor(spec, cursor) {
   const reach = [0, 1].map((a) => spec.dilation[a] * (spec.kernelSize[a] - 1) + 1)
   const input = (top, left, height, width) => [
-    top * spec.strides[0] - spec.padding[0][0], left * spec.strides[1] - spec.padding[1][0],
-    (height - 1) * spec.strides[0] + reach[0], (width - 1) * spec.strides[1] + reach[1],
+    top * spec.strides[0] - spec.padding[0][0],
+    left * spec.strides[1] - spec.padding[1][0],
+    (height - 1) * spec.strides[0] + reach[0],
+    (width - 1) * spec.strides[1] + reach[1],
   ]
   if (cursor.stage === "pool") {
     const { size, strides, padding } = spec.pool
@@ -85,8 +88,10 @@ function boxesFor(spec, cursor) {
 
 // The place a pointer on a stage means: on the input, the window whose center is nearest.
 function cursorFor(spec, stage, row, column) {
-  if (stage === "pool") return { stage, row: clamp(row, 0, spec.pool.output[0] - 1), column: clamp(column, 0, spec.pool.output[1] - 1) }
-  if (stage === "map" || stage === "relu") return { stage, row: clamp(row, 0, spec.output[0] - 1), column: clamp(column, 0, spec.output[1] - 1) }
+  if (stage === "pool")
+    return { stage, row: clamp(row, 0, spec.pool.output[0] - 1), column: clamp(column, 0, spec.pool.output[1] - 1) }
+  if (stage === "map" || stage === "relu")
+    return { stage, row: clamp(row, 0, spec.output[0] - 1), column: clamp(column, 0, spec.output[1] - 1) }
   const at = [row, column].map((v, a) => {
     const reach = spec.dilation[a] * (spec.kernelSize[a] - 1)
     return clamp(Math.round((v + spec.padding[a][0] - reach / 2) / spec.strides[a]), 0, spec.output[a] - 1)

@@ -39,12 +39,18 @@ function trimZeros(text) {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text
 }
 
-const SIGNED = [[0x21, 0x66, 0xac], [0x92, 0xc5, 0xde], [0xf7, 0xf7, 0xf7], [0xf4, 0xa5, 0x82], [0xb2, 0x18, 0x2b]]
+const SIGNED = [
+  [0x21, 0x66, 0xac],
+  [0x92, 0xc5, 0xde],
+  [0xf7, 0xf7, 0xf7],
+  [0xf4, 0xa5, 0x82],
+  [0xb2, 0x18, 0x2b],
+]
 
 // The signed color of a value on a scale of ±limit, as in display.signed, and an ink that can be read on it.
 function signedColor(value, limit) {
   if (Number.isNaN(value)) return ["#C026D3", "#FFFFFF"]
-  const at = clamp(((value / (limit || 1)) + 1) * 2, 0, 4)
+  const at = clamp((value / (limit || 1) + 1) * 2, 0, 4)
   const low = Math.min(3, Math.floor(at))
   const rgb = SIGNED[low].map((v, c) => Math.round(v + (SIGNED[low + 1][c] - v) * (at - low)))
   return [`rgb(${rgb})`, inkOn(rgb)]

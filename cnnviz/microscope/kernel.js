@@ -38,7 +38,9 @@ function mountGrid(root) {
       input.dataset.testid = "weight"
       input.setAttribute("aria-label", `Weight, row ${row + 1}, column ${column + 1}`)
       input.onfocus = () => {
-        inputs.forEach((other) => { other.tabIndex = other === input ? 0 : -1 })
+        inputs.forEach((other) => {
+          other.tabIndex = other === input ? 0 : -1
+        })
         input.select()
       }
       input.onblur = () => commit(n)
@@ -87,7 +89,11 @@ function mountGrid(root) {
     if (event.key === "Escape") {
       input.value = input.dataset.shown
       input.select()
-    } else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && input.value === input.dataset.shown) {
+    } else if (
+      (event.ctrlKey || event.metaKey) &&
+      event.key.toLowerCase() === "z" &&
+      input.value === input.dataset.shown
+    ) {
       event.preventDefault()
       send({ undo: true })
     } else if (move) {

@@ -36,11 +36,15 @@ function mountStage(root) {
     const indent = [(side[0] - scale * (rows + top + bottom)) / 2, (side[1] - scale * (columns + left + right)) / 2]
     origin = [indent[0] + top * scale, indent[1] + left * scale]
     const px = (v) => Math.round(v * dense)
-    const x0 = px(origin[1]), y0 = px(origin[0])
-    const x1 = px(origin[1] + columns * scale), y1 = px(origin[0] + rows * scale)
+    const x0 = px(origin[1]),
+      y0 = px(origin[0])
+    const x1 = px(origin[1] + columns * scale),
+      y1 = px(origin[0] + rows * scale)
     if (top + bottom + left + right > 0) {
-      const X0 = px(indent[1]), Y0 = px(indent[0])
-      const X1 = px(side[1] - indent[1]), Y1 = px(side[0] - indent[0])
+      const X0 = px(indent[1]),
+        Y0 = px(indent[0])
+      const X1 = px(side[1] - indent[1]),
+        Y1 = px(side[0] - indent[0])
       hatch(context, [X0, Y0, X1 - X0, Y1 - Y0], ink.getPropertyValue("--hatch"), dense, false)
       if (scale >= 12) zeros(context, rows, columns, dense)
     }
@@ -50,10 +54,22 @@ function mountStage(root) {
       context.drawImage(picture, x0, y0, x1 - x0, y1 - y0)
     }
     for (const [from, to] of data.uncovered?.rows ?? []) {
-      hatch(context, [x0, px(origin[0] + from * scale), x1 - x0, Math.max(1, px((to - from) * scale))], "#1F243033", dense, true)
+      hatch(
+        context,
+        [x0, px(origin[0] + from * scale), x1 - x0, Math.max(1, px((to - from) * scale))],
+        "#1F243033",
+        dense,
+        true,
+      )
     }
     for (const [from, to] of data.uncovered?.columns ?? []) {
-      hatch(context, [px(origin[1] + from * scale), y0, Math.max(1, px((to - from) * scale)), y1 - y0], "#1F243033", dense, true)
+      hatch(
+        context,
+        [px(origin[1] + from * scale), y0, Math.max(1, px((to - from) * scale)), y1 - y0],
+        "#1F243033",
+        dense,
+        true,
+      )
     }
     if (data.numbers) write(context, dense)
     place(hub.cursors.get(data.road))
@@ -67,12 +83,14 @@ function mountStage(root) {
     context.font = `${size * dense}px ${getComputedStyle(frame).fontFamily}`
     context.textAlign = "center"
     context.textBaseline = "middle"
-    data.numbers.forEach((line, y) => line.forEach((text, x) => {
-      const at = [(origin[1] + (x + 0.5) * scale) * dense, (origin[0] + (y + 0.5) * scale) * dense].map(Math.round)
-      const pixel = 4 * (at[1] * canvas.width + at[0])
-      context.fillStyle = inkOn(under.data.subarray(pixel, pixel + 3))
-      context.fillText(text, at[0], at[1])
-    }))
+    data.numbers.forEach((line, y) =>
+      line.forEach((text, x) => {
+        const at = [(origin[1] + (x + 0.5) * scale) * dense, (origin[0] + (y + 0.5) * scale) * dense].map(Math.round)
+        const pixel = 4 * (at[1] * canvas.width + at[0])
+        context.fillStyle = inkOn(under.data.subarray(pixel, pixel + 3))
+        context.fillText(text, at[0], at[1])
+      }),
+    )
   }
 
   function zeros(context, rows, columns, dense) {
@@ -96,7 +114,8 @@ function mountStage(root) {
     box.hidden = !rectangle
     if (!rectangle) return
     const [top, left, height, width] = rectangle.map((v) => v * scale)
-    const h = Math.max(8, height), w = Math.max(8, width)
+    const h = Math.max(8, height),
+      w = Math.max(8, width)
     box.style.transform = `translate(${origin[1] + left - (w - width) / 2}px, ${origin[0] + top - (h - height) / 2}px)`
     box.style.height = `${h}px`
     box.style.width = `${w}px`
@@ -129,7 +148,8 @@ function mountStage(root) {
       const [rows, columns] = moves[event.key]
       tell("point", { road: data.road, stage: data.role, row: rows * far, column: columns * far, action: "move" })
     } else if (event.key === "Escape") tell("point", { road: data.road, stage: data.role, action: "free" })
-    else if (event.key === "Enter" || event.key === " ") tell("point", { road: data.road, stage: data.role, action: "keep" })
+    else if (event.key === "Enter" || event.key === " ")
+      tell("point", { road: data.road, stage: data.role, action: "keep" })
     else return
     event.preventDefault()
   }
@@ -137,12 +157,18 @@ function mountStage(root) {
   function loadPicture() {
     if (data.picture) {
       const image = new Image()
-      image.onload = () => { picture = image; draw() }
+      image.onload = () => {
+        picture = image
+        draw()
+      }
       image.src = data.picture
       return
     }
     const plane = hub.planes.get(data.plane)
-    if (plane) { picture = planePicture(plane, data.channel); draw() }
+    if (plane) {
+      picture = planePicture(plane, data.channel)
+      draw()
+    }
   }
 
   const onCursor = ({ detail }) => data && detail.road === data.road && place(detail)
@@ -165,7 +191,9 @@ function mountStage(root) {
       bar.style.background = data.bar ? `linear-gradient(to right, ${data.bar})` : ""
       frame.parentElement.classList.toggle("sheet", Boolean(data.sheet))
       frame.style.maxWidth = data.sheet ? `${44 * (data.cells[1] + pads()[2] + pads()[3])}px` : ""
-      frame.style.aspectRatio = data.sheet ? `${data.cells[1] + pads()[2] + pads()[3]} / ${data.cells[0] + pads()[0] + pads()[1]}` : "1"
+      frame.style.aspectRatio = data.sheet
+        ? `${data.cells[1] + pads()[2] + pads()[3]} / ${data.cells[0] + pads()[0] + pads()[1]}`
+        : "1"
       frame.parentElement.classList.toggle("arrow", Boolean(data.arrow))
       canvas.dataset.stage = data.role
       canvas.dataset.testid = data.sheet ? "map" : "stage"
@@ -173,7 +201,8 @@ function mountStage(root) {
       canvas.setAttribute("aria-label", data.alt)
       canvas.tabIndex = data.live ? 0 : -1
       canvas.classList.toggle("live", Boolean(data.live))
-      const same = before && before.picture === data.picture && before.plane === data.plane && before.channel === data.channel
+      const same =
+        before && before.picture === data.picture && before.plane === data.plane && before.channel === data.channel
       if (same && picture) draw()
       else loadPicture()
     },
@@ -191,9 +220,12 @@ function planePicture(plane, channel) {
   const pixels = new ImageData(plane.width, plane.height)
   for (let i = 0, j = 0; j < pixels.data.length; i += plane.channels, j += 4) {
     for (let c = 0; c < 3; c++) {
-      pixels.data[j + c] = channel === "rgb" ? plane.values[i + c]
-        : channel === "luminance" ? 0.299 * plane.values[i] + 0.587 * plane.values[i + 1] + 0.114 * plane.values[i + 2]
-          : plane.values[i + channel]
+      pixels.data[j + c] =
+        channel === "rgb"
+          ? plane.values[i + c]
+          : channel === "luminance"
+            ? 0.299 * plane.values[i] + 0.587 * plane.values[i + 1] + 0.114 * plane.values[i + 2]
+            : plane.values[i + channel]
     }
     pixels.data[j + 3] = 255
   }
@@ -217,7 +249,10 @@ function hatch(context, [x, y, width, height], color, dense, crossed) {
   for (let d = -height; d < width; d += step) {
     context.moveTo(x + d, y + height)
     context.lineTo(x + d + height, y)
-    if (crossed) { context.moveTo(x + d, y); context.lineTo(x + d + height, y + height) }
+    if (crossed) {
+      context.moveTo(x + d, y)
+      context.lineTo(x + d + height, y + height)
+    }
   }
   context.stroke()
   context.restore()

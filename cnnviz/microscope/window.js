@@ -26,10 +26,17 @@ function mountWindow(root) {
   let pin = () => {}
   const grids = { values: makeGrid("values"), weights: makeGrid("weights"), products: makeGrid("products") }
   hub.timings ??= []
+  find(".hint").hidden = hintSeen()
 
   function makeGrid(name) {
     const figure = find(`[data-grid="${name}"]`)
-    return { figure, table: figure.querySelector(".cells"), caption: figure.querySelector("figcaption"), cells: [], size: "" }
+    return {
+      figure,
+      table: figure.querySelector(".cells"),
+      caption: figure.querySelector("figcaption"),
+      cells: [],
+      size: "",
+    }
   }
 
   function resize(grid, rows, columns, testid) {
@@ -81,7 +88,9 @@ function mountWindow(root) {
       if (height * width > 1) texts[stage] = `${height} × ${width} at ${place}`
       else if (stage === "pool") texts[stage] = `${place}: ${numberText(poolCell(spec, plane, row, column).result)}`
       else if (stage === "input") texts[stage] = place
-      else texts[stage] = `${place}: ${numberText(convCell(spec, plane, row, column)[stage === "relu" ? "relu" : "biased"])}`
+      else
+        texts[stage] =
+          `${place}: ${numberText(convCell(spec, plane, row, column)[stage === "relu" ? "relu" : "biased"])}`
     }
     return texts
   }
@@ -91,7 +100,8 @@ function mountWindow(root) {
     const part = cell.parts[Math.min(chosen, cell.parts.length - 1)]
     const text = part.columns <= READABLE ? numberText : () => ""
     const heaviest = Math.max(1e-9, ...spec.parts.flatMap((p) => p.weights.flat().map(Math.abs)))
-    for (const [name, grid] of Object.entries(grids)) resize(grid, part.rows, part.columns, name === "products" ? "term" : "")
+    for (const [name, grid] of Object.entries(grids))
+      resize(grid, part.rows, part.columns, name === "products" ? "term" : "")
     part.terms.forEach((t, n) => {
       fill(grids.values.cells[n], text(t.value), t.outside ? ["", ""] : greyColor(t.value), t.outside ? "outside" : "")
       fill(grids.weights.cells[n], text(t.weight, true), signedColor(t.weight, heaviest))
@@ -104,16 +114,21 @@ function mountWindow(root) {
     const total = find(".total")
     total.textContent = numberText(cell.sum, true)
     Object.assign(total.dataset, { stage: cursor.stage, row: cursor.row, column: cursor.column, value: cell.sum })
-    find(".sign").textContent = spec.combine === "magnitude" ? "√(x² + y²)" : spec.combine === "direction" ? "angle of (x, y)" : "Σ"
+    find(".sign").textContent =
+      spec.combine === "magnitude" ? "√(x² + y²)" : spec.combine === "direction" ? "angle of (x, y)" : "Σ"
     const steps = []
     if (spec.combine === "direction") steps.push(`${numberText((cell.sum * 180) / Math.PI)}°, 0° is right, 90° is down`)
     else {
-      steps.push(`${numberText(spec.bias, true) === "0" ? "+ bias 0" : `${spec.bias < 0 ? "−" : "+"} bias ${numberText(Math.abs(spec.bias))}`} = ${numberText(cell.biased)}`)
+      steps.push(
+        `${numberText(spec.bias, true) === "0" ? "+ bias 0" : `${spec.bias < 0 ? "−" : "+"} bias ${numberText(Math.abs(spec.bias))}`} = ${numberText(cell.biased)}`,
+      )
       if (spec.relu) steps.push(`ReLU → ${numberText(cell.relu)}`)
     }
     find(".after").textContent = steps.join(" → ")
     showTerm(part.terms)
-    say(`Row ${cursor.row}, column ${cursor.column}: ${part.terms.length} products sum to ${numberText(cell.sum)}; ${steps.join(", ")}.`)
+    say(
+      `Row ${cursor.row}, column ${cursor.column}: ${part.terms.length} products sum to ${numberText(cell.sum)}; ${steps.join(", ")}.`,
+    )
   }
 
   function showPool() {
@@ -123,7 +138,12 @@ function mountWindow(root) {
     resize(grids.values, rows, columns, "term")
     cell.cells.forEach((c, n) => {
       const mark = c.outside ? "outside" : spec.pool.kind === "max" && c === cell.winner ? "winner" : ""
-      fill(grids.values.cells[n], c.outside ? "" : text(c.value), c.outside ? ["", ""] : signedColor(c.value, spec.limit), mark)
+      fill(
+        grids.values.cells[n],
+        c.outside ? "" : text(c.value),
+        c.outside ? ["", ""] : signedColor(c.value, spec.limit),
+        mark,
+      )
     })
     grids.values.caption.textContent = `${rows} × ${columns} cells at row ${cell.cells[0].y}, column ${cell.cells[0].x}`
     find(".parts").replaceChildren()
@@ -133,23 +153,33 @@ function mountWindow(root) {
     total.textContent = numberText(cell.result)
     Object.assign(total.dataset, { stage: "pool", row: cursor.row, column: cursor.column, value: cell.result })
     find(".sign").textContent = spec.pool.kind === "max" ? "the largest is" : "their mean is"
-    find(".after").textContent = spec.pool.kind === "max"
-      ? cell.winner ? `from row ${cell.winner.y}, column ${cell.winner.x}; the others are dropped` : ""
-      : `${numberText(cell.total)} / ${cell.count}`
+    find(".after").textContent =
+      spec.pool.kind === "max"
+        ? cell.winner
+          ? `from row ${cell.winner.y}, column ${cell.winner.x}; the others are dropped`
+          : ""
+        : `${numberText(cell.total)} / ${cell.count}`
     find(".term").textContent = ""
-    say(`Pool row ${cursor.row}, column ${cursor.column}: ${spec.pool.kind === "max" ? "largest" : "mean"} of ${cell.count} cells is ${numberText(cell.result)}.`)
+    say(
+      `Pool row ${cursor.row}, column ${cursor.column}: ${spec.pool.kind === "max" ? "largest" : "mean"} of ${cell.count} cells is ${numberText(cell.result)}.`,
+    )
   }
 
   function showParts(parts) {
     const holder = find(".parts")
     if (parts.length < 2) return holder.replaceChildren()
     if (holder.children.length !== parts.length) {
-      holder.replaceChildren(...parts.map((_, n) => {
-        const button = document.createElement("button")
-        button.type = "button"
-        button.onclick = () => { chosen = n; show() }
-        return button
-      }))
+      holder.replaceChildren(
+        ...parts.map((_, n) => {
+          const button = document.createElement("button")
+          button.type = "button"
+          button.onclick = () => {
+            chosen = n
+            show()
+          }
+          return button
+        }),
+      )
     }
     parts.forEach((part, n) => {
       const button = holder.children[n]
@@ -169,12 +199,16 @@ function mountWindow(root) {
     for (const grid of Object.values(grids)) grid.cells.forEach((cell, n) => cell.classList.toggle("lit", n === term))
     find(".term").textContent = t
       ? `${t.outside ? "padding" : `pixel (${t.y}, ${t.x})`}: ${numberText(t.value)} × ${numberText(t.weight, true)} = ${numberText(t.product, true)}`
-      : terms.length > READABLE ** 2 ? "Point at a cell to read its numbers." : ""
+      : terms.length > READABLE ** 2
+        ? "Point at a cell to read its numbers."
+        : ""
   }
 
   function say(sentence) {
     clearTimeout(sayLater)
-    sayLater = setTimeout(() => { find(".say").textContent = sentence }, 300)
+    sayLater = setTimeout(() => {
+      find(".say").textContent = sentence
+    }, 300)
   }
 
   function output() {
@@ -212,11 +246,18 @@ function mountWindow(root) {
     if (!spec || detail.road !== spec.road) return
     if (detail.action === "leave") return near(pinned)
     near(true)
-    if (detail.action === "free") { setPin(false); play(false); return show() }
-    if (detail.action === "keep") { setPin(!pinned); return show() }
+    if (detail.action === "free") {
+      setPin(false)
+      play(false)
+      return show()
+    }
+    if (detail.action === "keep") {
+      setPin(!pinned)
+      return show()
+    }
     if (detail.action === "hover" && pinned) return
     play(false)
-    find(".hint").hidden = true
+    hideHint()
     if (detail.action === "move") {
       const stage = detail.stage === "pool" && spec.pool ? "pool" : detail.stage
       if ((stage === "pool") !== (cursor.stage === "pool")) cursor = fromStage(stage)
@@ -237,8 +278,27 @@ function mountWindow(root) {
 
   function fromStage(stage) {
     const boxes = boxesFor(spec, cursor)
-    const box = stage === "pool" ? boxes.pool ?? [0, 0] : boxes.map
+    const box = stage === "pool" ? (boxes.pool ?? [0, 0]) : boxes.map
     return { stage, row: Math.max(0, box[0]), column: Math.max(0, box[1]) }
+  }
+
+  // The hint is for a first visit: after the first hover it is gone for good.
+  function hideHint() {
+    if (find(".hint").hidden) return
+    find(".hint").hidden = true
+    try {
+      localStorage.setItem("cnnviz-hint", "seen")
+    } catch {
+      // storage switched off: the hint comes back at the next visit
+    }
+  }
+
+  function hintSeen() {
+    try {
+      return localStorage.getItem("cnnviz-hint") === "seen"
+    } catch {
+      return false
+    }
   }
 
   // While the pointer is on a stage this panel sticks to the bottom of the screen (see frame.css).
@@ -262,11 +322,20 @@ function mountWindow(root) {
     show()
   }
 
-  find(".previous").onclick = () => { play(false); step(-1) }
-  find(".next").onclick = () => { play(false); step(1) }
+  find(".previous").onclick = () => {
+    play(false)
+    step(-1)
+  }
+  find(".next").onclick = () => {
+    play(false)
+    step(1)
+  }
   find(".play").onclick = () => play(playing === null)
   find(".speed").onchange = () => playing !== null && play(true)
-  find(".free").onclick = () => { setPin(false); show() }
+  find(".free").onclick = () => {
+    setPin(false)
+    show()
+  }
   find(".scrub").oninput = (event) => {
     const [, columns] = output()
     play(false)

@@ -1,0 +1,335 @@
+"""Checks every page without a browser: it opens from anywhere, survives any link and photo, and says what went wrong.
+
+AppTest mounts the v2 components and knows what they were given, but it cannot answer in their place: picking a
+sample, editing a weight and pinning a window are tested in the browser.
+"""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.testing.v1 import AppTest
+
+from cnnviz import display, filters, samples
+from cnnviz.ui import frame, weights
+
+ROOT = Path(__file__).resolve().parents[1]
+KERNELS, HOME = "pages/kernels.py", "pages/home.py"
+HEADINGS = {HOME: "A laboratory for convolutional networks", KERNELS: "Kernel lab"}
+FIRST = samples.samples()[0]
+LONG = 10_000
+
+
+@pytest.fixture(autouse=True)
+def _no_search_for_packaged_components(monkeypatch: pytest.MonkeyPatch):
+    """Each AppTest would read the metadata of every installed package (0.2 s); ours are registered on import."""
+    monkeypatch.setattr(BidiComponentManager, "discover_and_register_components", lambda *_, **__: None)
+
+
+def opened(page: str, **query: Any) -> AppTest:
+    """The page as a link opens it, in a new session."""
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=20)
+    app.query_params.update(query)
+    return app.switch_page(page).run()
+
+
+def components(app: AppTest) -> dict[str, Any]:
+    """What each mounted component was given, by key (the bytes of the plane apart)."""
+    found = app.get("bidi_component")
+    return {c.key: json.loads(c.proto.json)[0] if c.proto.json else None for c in found}
+
+
+def sentences(app: AppTest) -> list[str]:
+    """The answers to bad input that stand on the page."""
+    return [m.value.replace("\\", "") for m in app.markdown if m.value.startswith(":material/error:")]
+
+
+def check(app: AppTest, page: str) -> None:
+    """The page is up: no exception, its heading, the picture strip, and the stages where the lab is."""
+    assert not app.exception
+    assert [title.value for title in app.title] == [HEADINGS[page]]
+    assert {widget.key for widget in (*app.file_uploader, *app.button)} >= {"upload", "camera_open"}
+    mounted = components(app)
+    assert len(mounted["samples"]["entries"]) >= len(samples.samples())
+    if page == HOME:
+        assert [key for key in mounted if key.startswith("door_map_")]
+    else:
+        assert app.selectbox(key="kernel_shown").options == list(weights.CHOICES.values())
+        assert mounted["kernel_grid"]["weights"]
+        assert mounted["stage_input"]["cells"]
+        assert ("stage_map" in mounted) or any("does not fit" in s or "channels" in s for s in sentences(app))
+
+
+def picture(width: int, height: int, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((height, width, 3), (200, 100, 20), np.uint8)).save(file, kind)
+    return file.getvalue()
+
+
+def test_there_is_a_heading_for_every_page():
+    assert [f"pages/{file}" for file, *_ in frame.PAGES] == list(HEADINGS)
+    assert sorted(p.name for p in (ROOT / "pages").glob("*.py")) == sorted(file for file, *_ in frame.PAGES)
+
+
+@pytest.mark.parametrize("page", HEADINGS)
+def test_a_page_opens_from_the_navigation(page):
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=20).run()
+    check(app, HOME)
+    check(app.switch_page(page).run(), page)
+    check(app.switch_page(HOME).run(), HOME)
+
+
+@pytest.mark.parametrize("page", HEADINGS)
+def test_a_page_opens_as_the_first_thing_after_a_start(page):
+    # before any run the page map is unknown, and Streamlit runs the file of pages/ without app.py
+    check(opened(page), page)
+
+
+@pytest.mark.parametrize("page", HEADINGS)
+def test_a_page_file_brings_up_the_frame_by_itself(page):
+    app = AppTest.from_file(ROOT / page, default_timeout=20).run()
+    check(app, page)
+    assert app.session_state["entered"]
+
+
+def test_the_lab_opens_with_a_sample_and_sobel_applied():
+    app = opened(KERNELS)
+    mounted = components(app)
+    assert mounted["samples"]["choice"] == FIRST.key
+    assert mounted["kernel_grid"]["weights"] == filters.PRESETS["sobel_x"].weights.tolist()
+    assert app.selectbox(key="kernel_shown").value == "sobel_x"
+    assert mounted["stage_map"]["cells"] == [126, 126]
+    assert mounted["stage_pool"]["cells"] == [63, 63]
+    assert sentences(app) == []
+
+
+def test_each_door_of_the_start_page_leads_to_its_kernel():
+    app = opened(HOME)
+    links = [link.proto for link in app.get("page_link")]
+    assert [dict(pair.split("=") for pair in link.query_string.split("&"))["kernel"] for link in links] == [
+        key.removeprefix("door_map_") for key in components(app) if key.startswith("door_map_")
+    ]
+    assert {link.page for link in links} == {"kernels"}
+
+
+def test_a_link_carries_every_setting():
+    query = {
+        "picture": "checkerboard",
+        "size": "32",
+        "channel": "B",
+        "kernel": "box_blur",
+        "w": "1,2;3,4;5,6",
+        "bias": "-2.5",
+        "stride_y": "2",
+        "stride_x": "3",
+        "padding": "own",
+        "pad_top": "4",
+        "dilation_x": "2",
+        "relu": "false",
+        "pool_y": "3",
+        "kind": "Average",
+        "cell": "map,3,4",
+    }
+    app = opened(KERNELS, **query)
+    check(app, KERNELS)
+    spec = components(app)["window"]
+    assert app.query_params == query
+    assert spec["parts"] == [{"name": "", "channel": 2, "weights": [[1, 2], [3, 4], [5, 6]]}]
+    assert (spec["bias"], spec["strides"], spec["dilation"]) == (-2.5, [2, 3], [1, 2])
+    assert spec["padding"] == [[4, 1], [1, 1]]
+    assert spec["output"] == [18, 11]  # ⌊(32 + 5 − 3) / 2⌋ + 1, ⌊(32 + 2 − 3) / 3⌋ + 1
+    assert (spec["relu"], spec["pin"]) == (False, "map,3,4")
+    assert (spec["pool"]["kind"], spec["pool"]["size"]) == ("average", [3, 2])
+    assert components(app)["samples"]["choice"] == "checkerboard"
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"size": "9999", "channel": "X", "view": "<b>", "kind": "median", "relu": "maybe"}, None),
+        ({"kernel": "<script>alert(1)</script>", "compare": "<script>"}, None),
+        ({"kernel": "9" * LONG, "padding": "a" * LONG, "size": "9" * LONG, "cell": "map," * LONG}, None),
+        ({"kernel": ["sobel_y", "box_blur"], "padding": "foo", "cell": "x,y,z"}, None),
+        ({"w": "1,2;3"}, "The rows of a kernel are equally long"),
+        ({"w": "nan"}, "this was “nan”"),
+        ({"w": "1,−inf", "cell": "pool,99999,0"}, "this was “−inf”"),
+        ({"w": "\x00"}, "holds weights that cannot be read"),
+        ({"w": "<img src=x onerror=alert(1)>"}, "this was “<img”"),
+        ({"w": "1" * LONG}, "this was “11111111111111111111”"),
+        ({"w": "1," * LONG + "1"}, "this one is 1 × 10001"),
+        ({"w": "1|2", "channel": "RGB"}, "A kernel "),
+        ({"w": "3e38,3e38;-3e38,1e-45", "bias": "1e5", "cell": "map,9999,9999"}, None),
+        ({"stride_y": "99", "stride_x": "-1", "dilation_y": "0", "pool_x": "1.5", "pool_y": ""}, None),
+        ({"bias": "nan", "stride_y": "nan", "pool_stride_y": "x" * LONG}, None),
+        ({"bias": "inf"}, None),
+        ({"stride_y": "inf"}, None),
+        ({"pool_x": "9" * LONG}, None),
+        ({"padding": "own", "pad_top": "-1", "pad_left": "57", "pad_right": "foo"}, None),
+        ({"size": "16", "w": "1,1;1,1", "dilation_y": "4", "dilation_x": "4", "compare": "box_blur_5"}, "does not fit into a 16×16"),
+        ({"size": "16", "w": ",".join("1" * 15), "dilation_x": "4", "pool_x": "15"}, None),
+        ({"kernel": "sobel_direction", "channel": "RGB", "w": "1,2", "compare": "emboss", "cell": "pool,1,1"}, None),
+        ({"picture": "../../etc/passwd"}, "no sample called “../../etc/passwd”"),
+        ({"picture": "own"}, "Your own photo goes here"),
+        ({"picture": "%00" * LONG, "size": ""}, "no sample called “%00%00"),
+        ({"nonsense": "<script>" * LONG, "owner": "0" * 32}, None),
+    ],
+)
+def test_no_link_breaks_the_kernel_lab(query, sentence):
+    app = opened(KERNELS, **query)
+    check(app, KERNELS)
+    if sentence is None:
+        assert sentences(app) == []
+    else:
+        assert len(sentences(app)) == 1
+        assert sentence in sentences(app)[0]
+    assert len("".join(sentences(app))) < 400
+    app.selectbox(key="kernel_shown").set_value("sobel_y").run()
+    check(app, KERNELS)
+    assert components(app)["kernel_grid"]["weights"] == filters.PRESETS["sobel_y"].weights.tolist()
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"picture": "../../etc/passwd"}, "no sample called “../../etc/passwd”"),
+        ({"picture": "x" * LONG, "size": "9999", "kernel": "<script>"}, "no sample called “xxxx"),
+        ({"picture": "own"}, "Your own photo goes here"),
+        ({"picture": ["", "cat"]}, None),
+    ],
+)
+def test_no_link_breaks_the_start_page(query, sentence):
+    app = opened(HOME, **query)
+    check(app, HOME)
+    assert [(sentence or "?") in found for found in sentences(app)] == ([True] if sentence else [])
+
+
+def test_text_from_a_link_cannot_become_markup():
+    app = opened(HOME, picture="[x](http://a.b)<b>:red[a]$x$")
+    raw = next(m.value for m in app.markdown if m.value.startswith(":material/error:"))
+    assert "\\[x\\]\\(http\\://a\\.b\\)\\<b\\>\\:red\\[a\\]\\$x\\$" in raw
+
+
+# ---------------------------------------------------------------------------------------------------- the lab
+
+
+@pytest.mark.parametrize(
+    ("preset", "weights_shown", "combine"),
+    [
+        ("box_blur_5", filters.PRESETS["box_blur_5"].weights, "sum"),
+        ("scharr_magnitude", filters.PRESETS["scharr_x"].weights, "magnitude"),
+        ("sobel_direction", filters.PRESETS["sobel_x"].weights, "direction"),
+    ],
+)
+def test_choosing_a_preset_changes_kernel_map_and_window(preset, weights_shown, combine):
+    app = opened(KERNELS)
+    before = components(app)["stage_map"]["picture"]
+    app.selectbox(key="kernel_shown").set_value(preset).run()
+    check(app, KERNELS)
+    after = components(app)
+    assert after["kernel_grid"]["weights"] == weights_shown.tolist()
+    assert after["stage_map"]["picture"] != before
+    assert after["window"]["combine"] == combine
+    assert app.query_params["kernel"] == preset
+
+
+def test_edits_and_undo_go_through_the_address():
+    app = opened(KERNELS, size="16")
+    sobel = filters.PRESETS["sobel_x"].weights
+    for button, expected in (
+        ("edit_transpose", sobel.T),
+        ("edit_negate", 0 - sobel.T),
+        ("edit_undo", sobel.T),
+        ("edit_undo", sobel),
+    ):
+        app.button(key=button).click().run()
+        check(app, KERNELS)
+        assert components(app)["kernel_grid"]["weights"] == expected.tolist()
+    app.number_input(key="kernel_rows").set_value(5).run()
+    assert components(app)["kernel_grid"]["weights"] == [[0] * 3, *sobel.tolist(), [0] * 3]
+    assert components(opened(KERNELS, **app.query_params))["kernel_grid"] == components(app)["kernel_grid"]
+
+
+def test_three_planes_can_each_be_shown():
+    app = opened(KERNELS, channel="RGB", w="1|2|3", size="16")
+    for at, plane in enumerate("RGB"):
+        next(b for b in app.get("button_group") if b.key == "plane_R").set_value(plane).run()
+        check(app, KERNELS)
+        assert components(app)["kernel_grid"]["weights"] == [[at + 1]]
+    assert [part["weights"] for part in components(app)["window"]["parts"]] == [[[1]], [[2]], [[3]]]
+
+
+def test_a_plane_that_the_kernel_does_not_have_is_no_disaster():
+    app = opened(KERNELS, channel="RGB", w="1|2", size="16")
+    for plane in [b for b in app.get("button_group") if b.key == "plane_R"]:
+        plane.set_value("B").run()
+    check(app, KERNELS)
+
+
+# ---------------------------------------------------------------------------------------------------- photos
+
+
+@pytest.mark.parametrize(
+    ("size", "working", "fits"),
+    [
+        ((1, 1), (1, 1), False),
+        ((2, 2), (2, 2), False),
+        ((1600, 3), (1, 128), False),
+        ((3, 1600), (128, 1), False),
+        ((5, 4), (4, 5), True),
+    ],
+)
+def test_a_photo_of_any_shape_goes_through_every_page(size, working, fits):
+    app = opened(KERNELS)
+    app.file_uploader(key="upload").set_value(("own.png", picture(*size), "image/png")).run()
+    check(app, KERNELS)
+    assert app.caption[0].value == f"own\\.png · {size[0]} × {size[1]} pixels"
+    assert components(app)["stage_input"]["cells"] == list(working)
+    does_not = f"A 3×3 kernel does not fit into a {working[0]}×{working[1]} picture with padding valid; "
+    assert [does_not in sentence for sentence in sentences(app)] == ([] if fits else [True])
+    app.selectbox(key="padding").set_value("same").run()
+    check(app, KERNELS)
+    assert components(app)["stage_map"]["cells"] == list(working)
+    check(app.switch_page(HOME).run(), HOME)
+    assert components(app)["samples"]["choice"] == "own"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        ("a.jpg", b"hello, I am a text", "a.jpg seems to be a text; choose a photo"),
+        ("b.png", picture(40, 30)[:60], "b.png"),
+        ("c.png", b"", "c.png"),
+    ],
+)
+def test_a_file_that_is_no_photo_is_answered_in_a_sentence_and_the_picture_stays(name, data, sentence):
+    app = opened(HOME)
+    caption = app.caption[0].value
+    app.file_uploader(key="upload").set_value((name, data, "image/png")).run()
+    check(app, HOME)
+    assert [sentence in found for found in sentences(app)] == [True]
+    assert app.caption[0].value == caption
+    assert sentences(app.run()) == [], "said once"
+
+
+def test_a_photo_is_seen_by_nobody_else():
+    mine, theirs = opened(KERNELS), opened(KERNELS)
+    mine.file_uploader(key="upload").set_value(("mine.png", picture(20, 20), "image/png")).run()
+    assert components(mine)["samples"]["choice"] == "own"
+    theirs.run()
+    assert "mine" not in json.dumps(components(theirs)["samples"])
+    assert components(theirs)["samples"]["choice"] == FIRST.key
+    link = opened(KERNELS, **mine.query_params)
+    assert components(link)["samples"]["choice"] == FIRST.key
+    assert "Your own photo goes here" in sentences(link)[0]
+
+
+def test_a_stage_is_drawn_in_the_colors_of_its_legend():
+    app = opened(KERNELS, size="16", bias="10000")
+    stage = components(app)["stage_map"]
+    assert stage["bar"] == display.signed_scale(1).css
+    assert stage["picture"].startswith("data:image/png;base64,")
