@@ -21,9 +21,10 @@ from PIL import AvifImagePlugin as _avif  # noqa: F401 - registers the format; P
 from PIL import BmpImagePlugin, Image, ImageCms, ImageFile, JpegImagePlugin, TiffImagePlugin, _imaging
 from PIL import WebPImagePlugin as _webp  # noqa: F401
 
-from cnnviz.image_formats import MAX_BYTES as MAX_BYTES
+from cnnviz import image_formats
 from cnnviz.image_formats import RefusedError, count_scans, recognize
 
+MAX_BYTES = image_formats.MAX_BYTES
 MAX_PIXELS = 50_000_000
 LONG_SIDE = 1600  # pixels
 

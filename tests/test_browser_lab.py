@@ -119,7 +119,7 @@ def test_the_pool_shows_its_winner_or_its_mean(page: Any, server: Server) -> Non
 
 def test_nothing_asks_the_server_while_the_pointer_moves(page: Any, server: Server) -> None:
     frames: list[Any] = []
-    page.on("websocket", lambda socket: socket.on("framesent", frames.append))
+    page.on("websocket", lambda socket: socket.on("framesent", lambda sent: frames.append(sent)))  # noqa: PLW0108
     open_lab(page, server)
     before = len(frames)
     for cell in range(0, 120, 3):

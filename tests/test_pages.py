@@ -170,7 +170,10 @@ def test_a_link_carries_every_setting():
         ({"stride_y": "inf"}, None),
         ({"pool_x": "9" * LONG}, None),
         ({"padding": "own", "pad_top": "-1", "pad_left": "57", "pad_right": "foo"}, None),
-        ({"size": "16", "w": "1,1;1,1", "dilation_y": "4", "dilation_x": "4", "compare": "box_blur_5"}, "does not fit into a 16×16"),
+        (
+            {"size": "16", "w": "1,1;1,1", "dilation_y": "4", "dilation_x": "4", "compare": "box_blur_5"},
+            "does not fit into a 16×16",
+        ),
         ({"size": "16", "w": ",".join("1" * 15), "dilation_x": "4", "pool_x": "15"}, None),
         ({"kernel": "sobel_direction", "channel": "RGB", "w": "1,2", "compare": "emboss", "cell": "pool,1,1"}, None),
         ({"picture": "../../etc/passwd"}, "no sample called “../../etc/passwd”"),
