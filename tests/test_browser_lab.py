@@ -263,7 +263,7 @@ def test_play_steps_and_the_scrubber_moves(page: Any, server: Server) -> None:
     window.locator(".play").click()
     moved = int(shown(page)["column"])
     assert moved > start + 3
-    window.locator(".next").click()
+    window.get_by_role("button", name="One cell to the right").click()
     assert int(shown(page)["column"]) == moved + 1
     window.locator(".scrub").fill("130")
     assert (shown(page)["row"], shown(page)["column"]) == ("1", "4")

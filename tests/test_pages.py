@@ -6,6 +6,7 @@ sample, editing a weight and pinning a window are tested in the browser.
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,11 @@ def check(app: AppTest, page: str) -> None:
         assert app.selectbox(key="kernel_shown").options == list(weights.CHOICES.values())
         assert mounted["kernel_grid"]["weights"]
         assert mounted["stage_input"]["cells"]
-        assert ("stage_map" in mounted) or any("does not fit" in s or "channels" in s for s in sentences(app))
+        if "window" in mounted:
+            assert mounted["stage_map"]["cells"] == mounted["window"]["output"]
+            assert re.fullmatch(r"((input|map|relu|pool),\d{1,4},\d{1,4})?", mounted["window"]["pin"])
+        else:
+            assert any("does not fit" in sentence or "channels" in sentence for sentence in sentences(app))
 
 
 def picture(width: int, height: int, kind: str = "PNG") -> bytes:
@@ -268,7 +273,7 @@ def test_three_planes_can_each_be_shown():
 
 def test_a_plane_that_the_kernel_does_not_have_is_no_disaster():
     app = opened(KERNELS, channel="RGB", w="1|2", size="16")
-    for plane in [b for b in app.get("button_group") if b.key == "plane_R"]:
+    for plane in [b for b in app.get("button_group") if b.key == "plane_R"]:  # none, if the link was refused
         plane.set_value("B").run()
     check(app, KERNELS)
 
@@ -319,6 +324,15 @@ def test_a_file_that_is_no_photo_is_answered_in_a_sentence_and_the_picture_stays
     assert sentences(app.run()) == [], "said once"
 
 
+def test_a_sample_can_be_taken_in_hand_again_and_the_photo_too():
+    app = opened(HOME)
+    app.file_uploader(key="upload").set_value(("own.png", picture(9, 9), "image/png")).run()
+    for key, caption in (("cat", samples.photo("cat").name), ("own", "own\\.png"), (FIRST.key, FIRST.title)):
+        app.text_input(key="picture").set_value(key).run()
+        check(app, HOME)
+        assert app.caption[0].value.startswith(f"{caption} · ")
+
+
 def test_a_photo_is_seen_by_nobody_else():
     mine, theirs = opened(KERNELS), opened(KERNELS)
     mine.file_uploader(key="upload").set_value(("mine.png", picture(20, 20), "image/png")).run()
@@ -331,8 +345,12 @@ def test_a_photo_is_seen_by_nobody_else():
     assert "Your own photo goes here" in sentences(link)[0]
 
 
-def test_a_stage_is_drawn_in_the_colors_of_its_legend():
-    app = opened(KERNELS, size="16", bias="10000")
-    stage = components(app)["stage_map"]
-    assert stage["bar"] == display.signed_scale(1).css
-    assert stage["picture"].startswith("data:image/png;base64,")
+@pytest.mark.parametrize(
+    ("view", "scale"),
+    [("Signed", display.signed_scale(1)), ("Absolute", display.heat_scale(0, 1)), ("Clipped", display.grey_scale())],
+)
+def test_map_relu_and_pool_are_drawn_on_one_scale(view, scale):
+    mounted = components(opened(KERNELS, size="16", view=view))
+    for stage in ("stage_map", "stage_relu", "stage_pool"):
+        assert mounted[stage]["bar"] == scale.css
+        assert mounted[stage]["picture"].startswith("data:image/png;base64,")

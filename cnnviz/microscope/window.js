@@ -303,7 +303,8 @@ function mountWindow(root) {
 
   // While the pointer is on a stage this panel sticks to the bottom of the screen (see frame.css).
   function near(on) {
-    root.host?.closest(".st-key-window")?.classList.toggle("near", on)
+    root.host?.closest(".st-key-window")?.toggleAttribute("data-near", on) // a class would be lost at a rerun
+    panel.classList.toggle("near", on)
   }
 
   function setPin(on) {
@@ -322,13 +323,12 @@ function mountWindow(root) {
     show()
   }
 
-  find(".previous").onclick = () => {
-    play(false)
-    step(-1)
-  }
-  find(".next").onclick = () => {
-    play(false)
-    step(1)
+  for (const button of root.querySelectorAll(".arrow")) {
+    const [rows, columns] = button.dataset.move.split(",").map(Number)
+    button.onclick = () => {
+      play(false)
+      go({ row: cursor.row + rows, column: cursor.column + columns })
+    }
   }
   find(".play").onclick = () => play(playing === null)
   find(".speed").onchange = () => playing !== null && play(true)
@@ -341,8 +341,13 @@ function mountWindow(root) {
     play(false)
     go({ row: Math.floor(event.target.value / columns), column: event.target.value % columns })
   }
-  panel.onpointerenter = () => near(true)
-  panel.onpointerleave = () => near(pinned)
+  panel.onpointerenter = (event) => event.pointerType === "mouse" && near(true)
+  panel.onpointerleave = (event) => event.pointerType === "mouse" && near(pinned)
+  panel.onclick = () => {
+    if (!panel.classList.contains("near") || !matchMedia("(max-width: 759px)").matches) return
+    near(false) // on a phone the panel shows its sum only while it sticks to the bottom; a tap opens it
+    panel.scrollIntoView({ block: "end" })
+  }
   panel.onkeydown = (event) => event.key === "Escape" && (setPin(false), play(false), show())
   document.addEventListener("cnnviz:point", onPoint)
   document.addEventListener("cnnviz:plane", onPlane)
