@@ -4,8 +4,11 @@ from cnnviz import road
 from cnnviz.filters import Floats
 
 
-def keras_code(settings: road.Settings) -> str:
-    """A Keras program from `x`, the source as float32 (H, W), or (H, W, 3) for "rgb", to the pooled map `y`."""
+def keras_code(settings: road.Settings, pooled: bool = True) -> str:
+    """A Keras program from `x`, the source as float32 (H, W), or (H, W, 3) for "rgb", to the last map `y`.
+
+    pooled: whether the pool fits; else the program ends before it.
+    """
     s = settings
     lines = ["import keras", "import numpy as np", "", *_weights(s), *_own_padding(s)]
     color = s.channel == "rgb" and s.weights_y is None
@@ -27,17 +30,18 @@ def keras_code(settings: road.Settings) -> str:
             "y = keras.ops.arctan2(gy, gx)" if s.combine == "direction" else "y = keras.ops.sqrt(gx**2 + gy**2)"
         )
     if s.combine != "direction":
-        lines.append(f"y = y + {s.bias:g}")
+        lines.append(f"y = y + {s.bias!r}")
         if s.relu:
             lines.append("y = keras.ops.relu(y)")
+    if pooled and s.combine != "direction":
         lines.append(
             f'y = keras.ops.{s.pool_kind}_pool(y[None, ..., None], {s.pool_size}, {s.pool_strides}, "valid")[0, ..., 0]'
         )
     return "\n".join(lines)
 
 
-def opencv_code(settings: road.Settings) -> str:
-    """The same with NumPy and OpenCV alone."""
+def opencv_code(settings: road.Settings, pooled: bool = True) -> str:
+    """The same with NumPy and OpenCV alone; arguments as in `keras_code`."""
     s = settings
     lines = ["import cv2", "import numpy as np", "", *_weights(s)]
     if max(s.dilation_rate) > 1:
@@ -68,9 +72,10 @@ def opencv_code(settings: road.Settings) -> str:
     else:
         lines.append(f"y = conv({picture}, w)")
     if s.combine != "direction":
-        lines.append(f"y = y + {s.bias:g}")
+        lines.append(f"y = y + {s.bias!r}")
         if s.relu:
             lines.append("y = np.maximum(y, 0)")
+    if pooled and s.combine != "direction":
         lines.append(
             f"windows = np.lib.stride_tricks.sliding_window_view(y, {s.pool_size})"
             f"[:: {s.pool_strides[0]}, :: {s.pool_strides[1]}]"

@@ -43,8 +43,8 @@ with st.grid(4, min_column_width=200, gap=(24, 32), key="doors"):
             )
             st.markdown(answer)
             st.page_link(
-                "pages/kernels.py",
+                frame.ROOT / "pages" / "kernels.py",
                 label="Open it",
                 icon=":material/arrow_forward:",
-                query_params={"kernel": key, "picture": st.session_state.get("picture", "")},
+                query_params={"kernel": key, "picture": st.session_state["picture"]},
             )

@@ -10,6 +10,7 @@ from cnnviz.ui import address, frame, lab_controls, lab_stages, lab_words, strip
 owner = frame.page(
     "Kernel lab", "A kernel slides over the picture. Move over any stage to see one window’s arithmetic."
 )
+lab_controls.drop_endless_numbers()
 photo = strip.strip(owner)
 
 with st.grid(5, min_column_width=200, gap=(24, 32), key="road"):
@@ -135,9 +136,9 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", ke
         lab_stages.downloads(walked, scale, shown)
     with st.popover("The same in code", icon=":material/code:", key="code"):
         st.markdown("With Keras")
-        st.code(recipe.keras_code(settings), language="python")
+        st.code(recipe.keras_code(settings, walked.pooled is not None), language="python")
         st.markdown("With NumPy and OpenCV")
-        st.code(recipe.opencv_code(settings), language="python")
+        st.code(recipe.opencv_code(settings, walked.pooled is not None), language="python")
     st.button("Reset everything", key="reset", type="tertiary", on_click=lab_controls.reset)
 if compared and strength:
     lab_stages.draw_comparison(walked, compared)

@@ -196,9 +196,20 @@ def test_no_link_breaks_the_kernel_lab(query, sentence):
         assert len(sentences(app)) == 1
         assert sentence in sentences(app)[0]
     assert len("".join(sentences(app))) < 400
+
+
+def test_after_a_broken_link_everything_can_be_used():
+    app = opened(
+        KERNELS, kernel="<b>", w="1,2;3", size="9999", padding="x" * LONG, stride_y="-7", picture="?", cell="?"
+    )
     app.selectbox(key="kernel_shown").set_value("sobel_y").run()
+    app.number_input(key="stride_y").set_value(2).run()
+    app.text_input(key="picture").set_value("cat").run()
     check(app, KERNELS)
+    assert sentences(app) == []
     assert components(app)["kernel_grid"]["weights"] == filters.PRESETS["sobel_y"].weights.tolist()
+    assert components(app)["window"]["strides"] == [2, 1]
+    assert components(app)["samples"]["choice"] == "cat"
 
 
 @pytest.mark.parametrize(

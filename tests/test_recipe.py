@@ -26,6 +26,8 @@ CASES: list[dict[str, Any]] = [
         "dilation_rate": (2, 2),
         "padding": ((1, 1), (1, 1)),
     },
+    {"weights": SOBEL, "pool_size": (15, 14), "bias": 1234.5678},
+    {"weights": RANDOM, "strides": (2, 1), "pool_size": (12, 2)},  # does not fit
     {"weights": SOBEL, "weights_y": SOBEL.T, "combine": "magnitude"},
     {"weights": SOBEL, "weights_y": SOBEL.T, "combine": "direction", "padding": "same"},
 ]
@@ -41,19 +43,27 @@ def run(code: str, chosen: road.Settings) -> np.ndarray:
     return np.asarray(names["y"])
 
 
+def fits(chosen: road.Settings) -> bool:
+    return road.walk(PICTURE, chosen).pooled is not None
+
+
 def expected(chosen: road.Settings) -> np.ndarray:
     walked = road.walk(PICTURE, chosen)
-    return walked.feature_map if walked.pooled is None else walked.pooled
+    return next(m for m in (walked.pooled, walked.relu, walked.feature_map) if m is not None)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_opencv_code_computes_the_last_stage(case: dict[str, Any]) -> None:
     chosen = settings(case)
-    np.testing.assert_allclose(run(recipe.opencv_code(chosen), chosen), expected(chosen), rtol=1e-4, atol=2e-2)
+    np.testing.assert_allclose(
+        run(recipe.opencv_code(chosen, fits(chosen)), chosen), expected(chosen), rtol=1e-4, atol=2e-2
+    )
 
 
 @pytest.mark.keras
 @pytest.mark.parametrize("case", CASES)
 def test_the_keras_code_computes_the_last_stage(case: dict[str, Any]) -> None:
     chosen = settings(case)
-    np.testing.assert_allclose(run(recipe.keras_code(chosen), chosen), expected(chosen), rtol=1e-4, atol=2e-2)
+    np.testing.assert_allclose(
+        run(recipe.keras_code(chosen, fits(chosen)), chosen), expected(chosen), rtol=1e-4, atol=2e-2
+    )

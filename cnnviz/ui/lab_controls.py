@@ -1,5 +1,6 @@
 """The controls of the Kernel lab: widgets in, settings of the road out; what is impossible cannot be set."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -57,6 +58,22 @@ _DEFAULTS: dict[str, Any] = {
     "compare": "",
     "cell": "",
 }
+
+
+def drop_endless_numbers() -> None:
+    """Take "inf" and "1e999" out of the address: a st.number_input of whole numbers raises OverflowError for them."""
+    asked = {key: st.query_params.get(key, "") for key, value in _DEFAULTS.items() if type(value) is int}
+    if endless := [key for key, text in asked.items() if _endless(text)]:
+        for key in endless:
+            del st.query_params[key]
+        st.rerun()
+
+
+def _endless(text: str) -> bool:
+    try:
+        return math.isinf(float(text))
+    except ValueError:
+        return False
 
 
 def reset() -> None:

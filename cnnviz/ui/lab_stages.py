@@ -204,7 +204,11 @@ def draw_comparison(walked: road.Road, choice: str) -> None:
     s = walked.settings
     kernel = filters.PRESETS[choice]
     grid = kernel.weights if s.weights.ndim == 2 else np.repeat(kernel.weights[..., None], 3, axis=2)
-    other = road.walk(walked.pixels, replace(s, weights=grid, weights_y=None, combine="sum"))
+    try:
+        other = road.walk(walked.pixels, replace(s, weights=grid, weights_y=None, combine="sum"))
+    except ValueError as error:
+        frame.problem(str(error), "compare")
+        return
     first, second = walked.feature_map, other.feature_map
     scale = display.signed_scale(max(display.limit(first), display.limit(second)))
     rows, columns = (min(a, b) for a, b in zip(first.shape, second.shape, strict=True))

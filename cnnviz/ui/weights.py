@@ -46,10 +46,21 @@ def hand() -> Hand:
     if not text or pair(choice):
         return Hand(choice, None)
     try:
-        return Hand(choice, kernels.parse(text))
+        return Hand(choice, _read(text))
     except ValueError as error:
         st.session_state["kernel_problem"] = f"The link holds weights that cannot be read: {error}"
         return Hand(choice, None)
+
+
+def _read(text: str) -> Weights:
+    """Weights of one plane, or of one each for R, G and B."""
+    grid = kernels.parse(text)
+    if grid.ndim == 3 and grid.shape[2] != 3:
+        raise ValueError(
+            f"A kernel has one plane, or three for R, G and B, but this one has {grid.shape[2]}; "
+            "take some away or add some."
+        )
+    return grid
 
 
 def weights(in_hand: Hand, channels: int) -> Weights:
@@ -110,7 +121,7 @@ def edit(plane: int | None) -> None:
     now = weights(hand(), 1 if plane is None else 3).copy()
     try:
         if "paste" in sent:
-            block = kernels.parse(str(sent["paste"]))
+            block = _read(str(sent["paste"]))
             if plane is not None and block.ndim == 2:
                 block = _with_plane(kernels.resize(now, *block.shape), plane, block)
             change(block)
