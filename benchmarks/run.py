@@ -1,7 +1,7 @@
 """Measure the app against floors that run in turn with it: `python benchmarks/run.py [--only NAME] [--json]`.
 
 One line a measure: what, ours, floor, ratio, goal. The machine's other work hits ours and the floor alike, so read the
-ratios. NAME: change, start, conv2d, pointer. --json prints one JSON object a line, with the quartiles. docs/benchmarks.md.
+ratios. NAME: change, start, conv2d, pointer. --json prints one JSON object a line, with the quartiles.
 """
 
 import argparse
@@ -110,7 +110,7 @@ def _step(page: Any, key: str, arrow: str) -> Callable[[], None]:
 
 
 def _changes() -> Iterator[tuple[str, Callable[[Any], Callable[[], None]], Callable[[Any], Callable[[], None]]]]:
-    """(control, change of ours, the same of the floor); no state comes twice, since Streamlit resends none it has sent."""
+    """(control, change of ours, the same of the floor); no state comes twice: Streamlit resends none it has sent."""
     labels = [k.label for name, k in filters.PRESETS.items() if name != "sobel_x"]
     for n, label in enumerate(labels, 2):
         yield (
