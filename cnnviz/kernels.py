@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 Weights = NDArray[np.float32]
 
 MAX_SIDE = 15
+MAX_WEIGHT = 1_000_000  # beyond it sums of float32 lose their small terms, and soon everything
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +41,12 @@ def check_weights(weights: ArrayLike) -> Weights:
             f"A kernel has 1 to {MAX_SIDE} rows, 1 to {MAX_SIDE} columns and, if you like, channels, but this one is "
             f"{shape}; 3 × 3 is a good start."
         )
-    bad = np.argwhere(~np.isfinite(grid))
+    bad = np.argwhere(~(np.abs(grid) <= MAX_WEIGHT))
     if len(bad):
         row, column = bad[0][:2] + 1
         raise ValueError(
-            f"The weight in row {row}, column {column} is {grid[tuple(bad[0])]}, but each weight must be a finite "
-            "number; put one such as 0.5 there."
+            f"The weight in row {row}, column {column} is {grid[tuple(bad[0])]}, but each weight must be a number "
+            f"from −{MAX_WEIGHT:,} to {MAX_WEIGHT:,}; put one such as 0.5 there."
         )
     grid.flags.writeable = False
     return grid

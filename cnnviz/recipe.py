@@ -5,12 +5,12 @@ from cnnviz.filters import Floats
 
 
 def keras_code(settings: road.Settings, pooled: bool = True) -> str:
-    """A Keras program from `x`, the source as float32 (H, W), or (H, W, 3) for "rgb", to the last map `y`.
+    """A Keras program from `picture`, uint8 RGB (H, W, 3), to the last map of the road, `y`.
 
     pooled: whether the pool fits; else the program ends before it.
     """
     s = settings
-    lines = ["import keras", "import numpy as np", "", *_weights(s), *_own_padding(s)]
+    lines = ["import keras", "import numpy as np", "", *_source(s), *_weights(s), *_own_padding(s)]
     color = s.channel == "rgb" and s.weights_y is None
     axes = "" if color else "[..., None]"
     own = not isinstance(s.padding, str)
@@ -43,7 +43,7 @@ def keras_code(settings: road.Settings, pooled: bool = True) -> str:
 def opencv_code(settings: road.Settings, pooled: bool = True) -> str:
     """The same with NumPy and OpenCV alone; arguments as in `keras_code`."""
     s = settings
-    lines = ["import cv2", "import numpy as np", "", *_weights(s)]
+    lines = ["import cv2", "import numpy as np", "", *_source(s), *_weights(s)]
     if max(s.dilation_rate) > 1:
         lines += _spread(s)
     if s.padding == "same":
@@ -82,6 +82,15 @@ def opencv_code(settings: road.Settings, pooled: bool = True) -> str:
         )
         lines.append(f"y = windows.{'max' if s.pool_kind == 'max' else 'mean'}((2, 3))")
     return "\n".join(lines)
+
+
+def _source(s: road.Settings) -> list[str]:
+    channel = road.PLANES.get(s.channel)
+    if channel is not None:
+        x = f"picture[..., {channel}]"
+    else:
+        x = "picture" if s.channel == "rgb" else "(picture @ [299, 587, 114]) / 1000"
+    return ["# picture: uint8 RGB of shape (rows, columns, 3)", f"x = np.float32({x})"]
 
 
 def _names(s: road.Settings) -> list[str]:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from cnnviz import display, filters, road
-from cnnviz.ui import frame, lab_stages, strip
+from cnnviz.ui import frame, lab_stages, strip, weights
 
 DOORS = (
     ("sobel_x", "Where are the edges?", "Sobel x finds places that get brighter or darker from left to right."),
@@ -28,7 +28,7 @@ with st.grid(4, min_column_width=200, gap=(24, 32), key="doors"):
             except ValueError as error:
                 frame.problem(str(error), key)
                 continue
-            scale = display.signed_scale(display.limit(walked.feature_map))
+            scale, _ = lab_stages.view(walked, "Signed")
             label = filters.PRESETS[key].label
             lab_stages.draw_map(
                 f"door_map_{key}",
@@ -42,9 +42,6 @@ with st.grid(4, min_column_width=200, gap=(24, 32), key="doors"):
                 arrow=False,
             )
             st.markdown(answer)
-            st.page_link(
-                frame.ROOT / "pages" / "kernels.py",
-                label="Open it",
-                icon=":material/arrow_forward:",
-                query_params={"kernel": key, "picture": st.session_state["picture"]},
-            )
+            if st.button("Open it", key=f"open_{key}", icon=":material/arrow_forward:", type="tertiary"):
+                weights.take(weights.Hand(key, None))
+                st.switch_page(frame.ROOT / "pages" / "kernels.py")

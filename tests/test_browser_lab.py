@@ -140,27 +140,36 @@ CONTROLS: list[tuple[str, Any, str, str, dict[str, Any]]] = [
     ("pool_x", "5", "pool", "number", {"pool_size": (2, 5)}),
     ("pool_stride_y", "1", "pool", "number", {"pool_strides": (1, 2)}),
     ("pool_stride_x", "4", "pool", "number", {"pool_strides": (2, 4)}),
-    ("kernel_rows", "5", "map", "number", {"weights": kernels.resize(SOBEL, 5, 3)}),
-    ("kernel_columns", "1", "map", "number", {"weights": kernels.resize(SOBEL, 3, 1)}),
+    ("kernel_grid .rows", "5", "map", "size", {"weights": kernels.resize(SOBEL, 5, 3)}),
+    ("kernel_grid .columns", "1", "map", "size", {"weights": kernels.resize(SOBEL, 3, 1)}),
     ("channel", "G", "map", "segment", {"channel": "green"}),
     ("kind", "Average", "pool", "segment", {"pool_kind": "average"}),
     ("relu", None, "relu", "toggle", {"relu": False}),
     ("padding", "same", "map", "select", {"padding": "same"}),
+    ("pad_top", "3", "map", "own padding", {"padding": ((3, 1), (1, 1))}),
+    ("pad_right", "0", "map", "own padding", {"padding": ((1, 1), (1, 0))}),
     ("kernel_shown", "Emboss", "map", "select", {"weights": filters.PRESETS["emboss"].weights}),
-    ("edit_flip", None, "map", "button", {"weights": kernels.flip(SOBEL)}),
-    ("edit_negate", None, "map", "button", {"weights": kernels.negate(SOBEL)}),
-    ("edit_transpose", None, "map", "button", {"weights": kernels.transpose(SOBEL)}),
-    ("edit_normalize", None, "map", "button", {"weights": kernels.normalize(SOBEL)}),
+    ("kernel_grid [data-tool=flip]", None, "map", "button", {"weights": kernels.flip(SOBEL)}),
+    ("kernel_grid [data-tool=negate]", None, "map", "button", {"weights": kernels.negate(SOBEL)}),
+    ("kernel_grid [data-tool=transpose]", None, "map", "button", {"weights": kernels.transpose(SOBEL)}),
+    ("kernel_grid [data-tool=normalize]", None, "map", "button", {"weights": kernels.normalize(SOBEL)}),
 ]
 
 
 def test_every_control_does_what_it_says(page: Any, server: Server) -> None:
     open_lab(page, server)
     for key, value, stage, kind, changed in CONTROLS:
+        if kind == "own padding":
+            page.locator(".st-key-padding input").click()
+            page.get_by_role("option", name="own").click()
+            settle(page)
         control = page.locator(f".st-key-{key}")
-        if kind == "number":
+        if kind in ("number", "own padding"):
             control.locator("input").fill(value)
             control.locator("input").press("Enter")
+        elif kind == "size":
+            control.fill(value)
+            control.press("Tab")
         elif kind == "segment":
             control.get_by_role("radio", name=value, exact=True).click()
         elif kind == "toggle":
@@ -169,7 +178,7 @@ def test_every_control_does_what_it_says(page: Any, server: Server) -> None:
             control.locator("input").click()
             page.get_by_role("option", name=value).first.click()
         else:
-            control.locator("button").first.click()
+            control.click()
         page.wait_for_timeout(150)
         settle(page)
         walked = walk({}, changed)
@@ -210,9 +219,10 @@ def test_weights_are_edited_pasted_and_undone(page: Any, server: Server) -> None
     )
     settle(page)
     assert page.locator("[data-testid=weight]").count() == 8
-    assert page.locator(".st-key-kernel_rows input").input_value() == "2"
+    assert page.locator(".st-key-kernel_grid .rows").input_value() == "2"
+    assert page.locator(".st-key-problem_kernel").count() == 0
     for count in (9, 9):
-        page.locator(".st-key-edit_undo button").first.click()
+        page.locator("[data-tool=undo]").click()
         settle(page)
         assert page.locator("[data-testid=weight]").count() == count
     assert "w=" not in page.url
@@ -274,7 +284,7 @@ def test_the_address_brings_the_same_page_back(page: Any, server: Server, chromi
     page.locator(".st-key-kernel_shown input").click()
     page.get_by_role("option", name="Emboss").click()
     settle(page)
-    page.locator(".st-key-edit_transpose button").first.click()
+    page.locator("[data-tool=transpose]").click()
     settle(page)
     page.locator(".st-key-stride_y input").fill("2")
     page.locator(".st-key-stride_y input").press("Enter")

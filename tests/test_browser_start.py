@@ -10,6 +10,8 @@ import pytest
 from conftest import Server, open_page, settle, start_server
 from PIL import Image
 
+from cnnviz import filters
+
 pytestmark = pytest.mark.browser
 STRIPES = np.where(np.arange(120) // 10 % 2, 255, 0).astype(np.uint8)
 
@@ -161,3 +163,15 @@ def test_no_page_asks_another_host(page: Any, server: Server) -> None:
     assert "streamlit" in report["modules"]
     for heavy in ("keras", "tensorflow", "sklearn", "skimage", "pandas"):
         assert heavy not in report["modules"], f"{heavy} is loaded in the web server"
+
+
+def test_each_door_opens_its_kernel_also_after_another(page: Any, server: Server) -> None:
+    for key in ("emboss", "laplacian_8", "sobel_x"):
+        open_page(page, server.url) if key == "emboss" else page.get_by_role("link", name="Start").first.click()
+        page.locator(f".st-key-open_{key} button").wait_for()
+        settle(page)
+        page.locator(f".st-key-open_{key} button").click()
+        page.get_by_role("heading", name="Kernel lab").wait_for()
+        settle(page)
+        shown = [float(cell.input_value().replace("−", "-")) for cell in page.locator("[data-testid=weight]").all()]
+        assert shown == filters.PRESETS[key].weights.ravel().tolist()

@@ -16,7 +16,7 @@ ROUNDING = 1e-6  # times the sum of |terms|: what float32 may lose in a sum of u
 def ops():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # GPUs round convolutions to TF32
-    import keras  # noqa: PLC0415 - seconds to start, so only when these tests run
+    import keras
 
     return keras.ops
 

@@ -54,7 +54,9 @@ def check(app: AppTest, page: str) -> None:
     """The page is up: no exception, its heading, the picture strip, and the stages where the lab is."""
     assert not app.exception
     assert [title.value for title in app.title] == [HEADINGS[page]]
-    assert {widget.key for widget in (*app.file_uploader, *app.button)} >= {"upload", "camera_open"}
+    keys = {widget.key for widget in (*app.file_uploader, *app.button)}
+    assert "camera_open" in keys
+    assert any(key.startswith("upload_") for key in keys)
     mounted = components(app)
     assert len(mounted["samples"]["entries"]) >= len(samples.samples())
     if page == HOME:
@@ -113,15 +115,6 @@ def test_the_lab_opens_with_a_sample_and_sobel_applied():
     assert sentences(app) == []
 
 
-def test_each_door_of_the_start_page_leads_to_its_kernel():
-    app = opened(HOME)
-    links = [link.proto for link in app.get("page_link")]
-    assert [dict(pair.split("=") for pair in link.query_string.split("&"))["kernel"] for link in links] == [
-        key.removeprefix("door_map_") for key in components(app) if key.startswith("door_map_")
-    ]
-    assert {link.page for link in links} == {"kernels"}
-
-
 def test_a_link_carries_every_setting():
     query = {
         "picture": "checkerboard",
@@ -168,7 +161,7 @@ def test_a_link_carries_every_setting():
         ({"w": "1" * LONG}, "this was “11111111111111111111”"),
         ({"w": "1," * LONG + "1"}, "this one is 1 × 10001"),
         ({"w": "1|2", "channel": "RGB"}, "A kernel "),
-        ({"w": "3e38,3e38;-3e38,1e-45", "bias": "1e5", "cell": "map,9999,9999"}, None),
+        ({"w": "3e38,3e38;-3e38,1e-45", "bias": "1e5", "cell": "map,9999,9999"}, "from −1,000,000 to 1,000,000"),
         ({"stride_y": "99", "stride_x": "-1", "dilation_y": "0", "pool_x": "1.5", "pool_y": ""}, None),
         ({"bias": "nan", "stride_y": "nan", "pool_stride_y": "x" * LONG}, None),
         ({"bias": "inf"}, None),
@@ -256,23 +249,6 @@ def test_choosing_a_preset_changes_kernel_map_and_window(preset, weights_shown, 
     assert app.query_params["kernel"] == preset
 
 
-def test_edits_and_undo_go_through_the_address():
-    app = opened(KERNELS, size="16")
-    sobel = filters.PRESETS["sobel_x"].weights
-    for button, expected in (
-        ("edit_transpose", sobel.T),
-        ("edit_negate", 0 - sobel.T),
-        ("edit_undo", sobel.T),
-        ("edit_undo", sobel),
-    ):
-        app.button(key=button).click().run()
-        check(app, KERNELS)
-        assert components(app)["kernel_grid"]["weights"] == expected.tolist()
-    app.number_input(key="kernel_rows").set_value(5).run()
-    assert components(app)["kernel_grid"]["weights"] == [[0] * 3, *sobel.tolist(), [0] * 3]
-    assert components(opened(KERNELS, **app.query_params))["kernel_grid"] == components(app)["kernel_grid"]
-
-
 def test_three_planes_can_each_be_shown():
     app = opened(KERNELS, channel="RGB", w="1|2|3", size="16")
     for at, plane in enumerate("RGB"):
@@ -304,7 +280,7 @@ def test_a_plane_that_the_kernel_does_not_have_is_no_disaster():
 )
 def test_a_photo_of_any_shape_goes_through_every_page(size, working, fits):
     app = opened(KERNELS)
-    app.file_uploader(key="upload").set_value(("own.png", picture(*size), "image/png")).run()
+    app.file_uploader(key="upload_0").set_value(("own.png", picture(*size), "image/png")).run()
     check(app, KERNELS)
     assert app.caption[0].value == f"own\\.png · {size[0]} × {size[1]} pixels"
     assert components(app)["stage_input"]["cells"] == list(working)
@@ -328,7 +304,7 @@ def test_a_photo_of_any_shape_goes_through_every_page(size, working, fits):
 def test_a_file_that_is_no_photo_is_answered_in_a_sentence_and_the_picture_stays(name, data, sentence):
     app = opened(HOME)
     caption = app.caption[0].value
-    app.file_uploader(key="upload").set_value((name, data, "image/png")).run()
+    app.file_uploader(key="upload_0").set_value((name, data, "image/png")).run()
     check(app, HOME)
     assert [sentence in found for found in sentences(app)] == [True]
     assert app.caption[0].value == caption
@@ -337,7 +313,7 @@ def test_a_file_that_is_no_photo_is_answered_in_a_sentence_and_the_picture_stays
 
 def test_a_sample_can_be_taken_in_hand_again_and_the_photo_too():
     app = opened(HOME)
-    app.file_uploader(key="upload").set_value(("own.png", picture(9, 9), "image/png")).run()
+    app.file_uploader(key="upload_0").set_value(("own.png", picture(9, 9), "image/png")).run()
     for key, caption in (("cat", samples.photo("cat").name), ("own", "own\\.png"), (FIRST.key, FIRST.title)):
         app.text_input(key="picture").set_value(key).run()
         check(app, HOME)
@@ -346,7 +322,7 @@ def test_a_sample_can_be_taken_in_hand_again_and_the_photo_too():
 
 def test_a_photo_is_seen_by_nobody_else():
     mine, theirs = opened(KERNELS), opened(KERNELS)
-    mine.file_uploader(key="upload").set_value(("mine.png", picture(20, 20), "image/png")).run()
+    mine.file_uploader(key="upload_0").set_value(("mine.png", picture(20, 20), "image/png")).run()
     assert components(mine)["samples"]["choice"] == "own"
     theirs.run()
     assert "mine" not in json.dumps(components(theirs)["samples"])

@@ -37,8 +37,8 @@ def settings(case: dict[str, Any]) -> road.Settings:
     return road.Settings(**{"channel": "luminance", **case})
 
 
-def run(code: str, chosen: road.Settings) -> np.ndarray:
-    names: dict[str, Any] = {"x": road.source(PICTURE, chosen.channel)}
+def run(code: str) -> np.ndarray:
+    names: dict[str, Any] = {"picture": PICTURE}
     exec(code, names)
     return np.asarray(names["y"])
 
@@ -55,15 +55,11 @@ def expected(chosen: road.Settings) -> np.ndarray:
 @pytest.mark.parametrize("case", CASES)
 def test_the_opencv_code_computes_the_last_stage(case: dict[str, Any]) -> None:
     chosen = settings(case)
-    np.testing.assert_allclose(
-        run(recipe.opencv_code(chosen, fits(chosen)), chosen), expected(chosen), rtol=1e-4, atol=2e-2
-    )
+    np.testing.assert_allclose(run(recipe.opencv_code(chosen, fits(chosen))), expected(chosen), rtol=1e-4, atol=2e-2)
 
 
 @pytest.mark.keras
 @pytest.mark.parametrize("case", CASES)
 def test_the_keras_code_computes_the_last_stage(case: dict[str, Any]) -> None:
     chosen = settings(case)
-    np.testing.assert_allclose(
-        run(recipe.keras_code(chosen, fits(chosen)), chosen), expected(chosen), rtol=1e-4, atol=2e-2
-    )
+    np.testing.assert_allclose(run(recipe.keras_code(chosen, fits(chosen))), expected(chosen), rtol=1e-4, atol=2e-2)

@@ -8,12 +8,14 @@ plane   bytes: uint32 length of a JSON header, the header {"digest", "height", "
         values row by row, "uint8" or "float32". Sent once per picture and working size.
 stage   {"road", "role": "input" | "map" | "relu" | "pool" | ..., "title", "sub", "cells": [rows, columns],
         "picture": data URL or null (then the plane's pixels are drawn, "channel": "rgb" | "luminance" | index),
-        "shape", "range", "bar", "numbers": texts of the cells or null, "sheet": over the full width,
+        "shape", "range", "bar", "numbers": texts of the cells or null, "sheet": over the full width, "note",
         "alt", "pads": [top, bottom, left, right], "uncovered": {"rows": [[from, to]],
         "columns": [[from, to]]}, "live": whether the pointer opens windows on it}
-kernel  {"weights": [[...]], "title", "sub", "shape", "range", "bar", "fixed", "problem": a sentence after a refused
-        edit, whose cell then shows what holds}; answers with the trigger "edit":
-        {"row", "column", "text"} | {"paste": text} | {"undo": true}
+kernel  {"weights": [[...]], "title", "sub", "shape", "range", "bar", "fixed", "most": [rows, columns], "why",
+        "edited", "canUndo", "turn": of the edit
+        seen last, "problem": a sentence after a refused edit, whose cell then shows what holds};
+        answers with the trigger "edit": {"cells": [[row, column, text]]} | {"paste": text} | {"rows", "columns"} |
+        {"tool": "flip" | "negate" | "transpose" | "normalize" | "undo" | "reset"}
 window  {"road", "plane": digest, "parts": [{"name", "channel", "weights": [[...]]}], "combine": "sum" | "magnitude" |
         "direction", "bias", "kernelSize", "strides", "padding": [[top, bottom], [left, right]], "dilation", "output",
         "relu", "limit": end of the map's color scale, "pool": null | {"kind", "size", "strides", "padding", "output"},
@@ -46,7 +48,7 @@ _stage = st.components.v2.component(
     <canvas data-testid="stage" role="img"></canvas><div class="box" hidden></div>
   </div></div>
   <div class="line"><span class="shape"></span><span class="range"></span></div>
-  <div class="bar"></div><div class="here"></div>
+  <div class="bar"></div><div class="here"></div><div class="note"></div>
 </div>
 """,
     css=_read("stage.css"),
@@ -61,6 +63,12 @@ _kernel = st.components.v2.component(
     <div class="weights" role="group" aria-label="Weights"></div>
   </div></div>
   <div class="line"><span class="shape"></span><span class="range"></span></div><div class="bar"></div>
+  <div class="size">
+    <label>Rows<input class="rows" type="number" min="1"></label>
+    <label>Columns<input class="columns" type="number" min="1"></label>
+  </div>
+  <div class="why"></div>
+  <div class="tools"></div>
 </div>
 """,
     css=_read("stage.css", "kernel.css"),
@@ -92,8 +100,7 @@ def plane(key: str, digest: str, values: NDArray[np.uint8] | NDArray[np.float32]
     header = json.dumps(
         {"digest": digest, "height": height, "width": width, "channels": channels, "dtype": str(values.dtype)}
     ).encode()
-    with st.container(key=f"{key}_plane"):
-        _plane(key=key, data=len(header).to_bytes(4, "little") + header + np.ascontiguousarray(values).tobytes())
+    _plane(key=key, data=len(header).to_bytes(4, "little") + header + np.ascontiguousarray(values).tobytes())
 
 
 def stage(
@@ -112,6 +119,7 @@ def stage(
     bar: str = "",
     numbers: list[list[str]] | None = None,
     sheet: bool = False,
+    note: str = "",
     alt: str = "",
     pads: Sequence[int] = (0, 0, 0, 0),
     uncovered: dict[str, list[list[int]]] | None = None,
@@ -133,6 +141,7 @@ def stage(
         "bar": bar,
         "numbers": numbers,
         "sheet": sheet,
+        "note": note,
         "alt": alt or title,
         "pads": list(pads),
         "uncovered": uncovered,

@@ -5,7 +5,7 @@ function valueAt(plane, row, column, channel) {
   if (row < 0 || column < 0 || row >= plane.height || column >= plane.width) return 0
   const at = (row * plane.width + column) * plane.channels
   const v = plane.values
-  if (channel === "luminance") return 0.299 * v[at] + 0.587 * v[at + 1] + 0.114 * v[at + 2]
+  if (channel === "luminance") return luminance(v[at], v[at + 1], v[at + 2])
   return v[at + channel]
 }
 
@@ -30,12 +30,38 @@ function convCell(spec, plane, row, column) {
     )
     return { name: part.name, rows: part.weights.length, columns: part.weights[0].length, terms, sum }
   })
-  const sums = parts.map((part) => part.sum)
+  return {
+    parts,
+    ...combined(
+      spec,
+      parts.map((part) => part.sum),
+    ),
+  }
+}
+
+// The same without keeping its terms: a pool of 15 × 15 needs 225 of them.
+function convValue(spec, plane, row, column) {
+  const top = row * spec.strides[0] - spec.padding[0][0]
+  const left = column * spec.strides[1] - spec.padding[1][0]
+  const [dy, dx] = spec.dilation
+  const sums = spec.parts.map(({ weights, channel }) => {
+    let sum = 0
+    for (let i = 0; i < weights.length; i++) {
+      const line = weights[i]
+      for (let j = 0; j < line.length; j++) sum += valueAt(plane, top + i * dy, left + j * dx, channel) * line[j]
+    }
+    return sum
+  })
+  return combined(spec, sums)
+}
+
+// From the sums of the parts to the cell: their total (or what a gradient makes of x and y), bias, ReLU.
+function combined(spec, sums) {
   let sum = sums.reduce((a, b) => a + b, 0)
   if (spec.combine === "magnitude") sum = Math.hypot(sums[0], sums[1])
   if (spec.combine === "direction") sum = Math.atan2(sums[1], sums[0])
   const biased = sum + spec.bias
-  return { parts, sum, biased, relu: spec.relu && !(biased > 0) && !Number.isNaN(biased) ? 0 : biased }
+  return { sum, biased, relu: spec.relu && !(biased > 0) && !Number.isNaN(biased) ? 0 : biased }
 }
 
 // One output cell of the pool: the cells it looks at (never padding) and what came of them.
@@ -47,7 +73,7 @@ function poolCell(spec, plane, row, column) {
       const y = row * strides[0] - padding[0][0] + i
       const x = column * strides[1] - padding[1][0] + j
       const outside = y < 0 || x < 0 || y >= spec.output[0] || x >= spec.output[1]
-      cells.push({ i, j, y, x, outside, value: outside ? 0 : convCell(spec, plane, y, x).relu })
+      cells.push({ i, j, y, x, outside, value: outside ? 0 : convValue(spec, plane, y, x).relu })
     }
   }
   const inside = cells.filter((cell) => !cell.outside)
@@ -77,9 +103,10 @@ function boxesFor(spec, cursor) {
   const boxes = { input: input(...cell), map: cell, relu: cell }
   if (spec.pool) {
     const at = [cursor.row, cursor.column].map((v, a) => {
-      const pooled = Math.floor((v + spec.pool.padding[a][0]) / spec.pool.strides[a])
+      const last = Math.floor((v + spec.pool.padding[a][0]) / spec.pool.strides[a])
+      const pooled = Math.min(last, spec.pool.output[a] - 1)
       const into = v + spec.pool.padding[a][0] - pooled * spec.pool.strides[a]
-      return pooled < spec.pool.output[a] && into < spec.pool.size[a] ? pooled : -1
+      return into < spec.pool.size[a] ? pooled : -1
     })
     if (at[0] >= 0 && at[1] >= 0) boxes.pool = [at[0], at[1], 1, 1]
   }

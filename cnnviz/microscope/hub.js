@@ -15,20 +15,24 @@ function readPlane(bytes) {
   return { ...header, values: header.dtype === "float32" ? new Float32Array(body.buffer) : body }
 }
 
+// As filters.luminance has it: thousandths are whole numbers, so one rounding to float32 is all there is.
+const luminance = (r, g, b) => Math.fround((299 * r + 587 * g + 114 * b) / 1000)
+
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value))
 
 // A number as it stands on the page: at most four digits, a real minus. The Python side is display.number.
-function numberText(value, signed = false) {
+// In a small cell three digits have room; the line under the sum then says all four.
+function numberText(value, signed = false, digits = 4) {
   if (Number.isNaN(value)) return "NaN"
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞"
   const magnitude = Math.abs(value)
   let text
-  if (magnitude && !(magnitude >= 1e-3 && magnitude < 9999.5)) {
-    const [mantissa, exponent] = magnitude.toExponential(3).split("e")
+  if (magnitude && !(magnitude >= 1e-3 && magnitude < 10 ** digits - 0.5)) {
+    const [mantissa, exponent] = magnitude.toExponential(digits - 1).split("e")
     text = `${trimZeros(mantissa)}e${Number(exponent)}`
   } else {
     const whole = magnitude < 1 ? 0 : Math.floor(Math.log10(magnitude)) + 1
-    text = trimZeros(magnitude.toFixed(Math.max(0, 4 - whole)))
+    text = trimZeros(magnitude.toFixed(Math.max(0, digits - whole)))
   }
   text = text.replace("-", "−")
   if (text === "0") return text
@@ -47,7 +51,7 @@ const SIGNED = [
   [0xb2, 0x18, 0x2b],
 ]
 
-// The signed color of a value on a scale of ±limit, as in display.signed, and an ink that can be read on it.
+// The signed color of a value on a scale of ±limit, as in display.signed_scale, and an ink that can be read on it.
 function signedColor(value, limit) {
   if (Number.isNaN(value)) return ["#C026D3", "#FFFFFF"]
   const at = clamp((value / (limit || 1) + 1) * 2, 0, 4)

@@ -3,6 +3,17 @@
 
 const mounted = new WeakMap()
 const READABLE = 26 // pixels a cell below which numbers show only while a cell is edited
+const TOOLS = {
+  flip: ["Flip", "Turn the kernel by 180°: correlation, which networks use, becomes mathematical convolution."],
+  negate: ["Negate", "Change every sign."],
+  transpose: ["Transpose", "Exchange rows and columns: vertical edges become horizontal ones."],
+  normalize: [
+    "Normalize",
+    "Divide by the sum of the weights, so that brightness stays. Where that is 0, by half the sum of absolute values.",
+  ],
+  undo: ["Undo", "Back to the kernel before the last change."],
+  reset: ["Reset", "Back to the preset’s own weights."],
+}
 
 export default function ({ parentElement, data, setTriggerValue }) {
   let grid = mounted.get(parentElement)
@@ -18,6 +29,8 @@ function mountGrid(root) {
   let send = () => {}
   let inputs = []
   let shape = ""
+  let turn = 0 // of the change sent last; the server echoes the one it has seen
+  const pending = new Map() // cell number -> text sent and not yet answered
 
   const rows = () => data.weights.length
   const columns = () => data.weights[0].length
@@ -43,11 +56,11 @@ function mountGrid(root) {
         })
         input.select()
       }
-      input.onblur = () => commit(n)
+      input.onblur = () => inputs[n] === input && commit(n) // not one that a new kernel has just replaced
       input.onkeydown = (event) => onKey(event, row, column)
       input.onpaste = (event) => {
         const text = event.clipboardData.getData("text")
-        if (!/[\t\n;,]|\S\s+\S/.test(text.trim())) return
+        if (/^[−+-]?\d*[.,/]?\d+$/.test(text.trim())) return // one number goes into the cell as usual
         event.preventDefault()
         send({ paste: text })
       }
@@ -60,23 +73,30 @@ function mountGrid(root) {
     const flat = data.weights.flat()
     const heaviest = Math.max(1e-9, ...flat.map(Math.abs))
     const side = Math.min(table.clientWidth / columns(), table.clientHeight / rows())
+    const digits = columns() > 3 ? 3 : 4
+    const longest = Math.max(...flat.map((weight) => numberText(weight, true, digits).length))
+    const mute = side < Math.max(READABLE, 6.8 * longest)
     inputs.forEach((input, n) => {
       const [background, ink] = signedColor(flat[n], heaviest)
-      const text = numberText(flat[n], true)
+      const text = numberText(flat[n], true, digits)
       input.style.background = background
       input.style.color = ink
-      if (root.activeElement !== input || input.dataset.shown !== text) input.value = text
+      const kept = pending.has(n) || (root.activeElement === input && input.dataset.shown === text)
+      if (!kept) input.value = text
       input.dataset.shown = text
       input.readOnly = data.fixed
       input.style.fontSize = `${Math.max(12, Math.min(16, side / 3.2))}px`
-      input.classList.toggle("mute", side < READABLE)
+      input.classList.toggle("mute", mute)
+      input.title = numberText(flat[n], true)
     })
   }
 
   function commit(n) {
     const input = inputs[n]
-    if (!input || input.value.trim() === input.dataset.shown) return
-    send({ row: Math.floor(n / columns()), column: n % columns(), text: input.value })
+    if (!input || input.value.trim() === input.dataset.shown || pending.get(n) === input.value) return
+    // all that the server has not answered yet goes along: of two quick edits it may only see the second
+    pending.set(n, input.value)
+    send({ cells: [...pending].map(([at, text]) => [Math.floor(at / columns()), at % columns(), text]) })
   }
 
   function onKey(event, row, column) {
@@ -95,12 +115,32 @@ function mountGrid(root) {
       input.value === input.dataset.shown
     ) {
       event.preventDefault()
-      send({ undo: true })
+      send({ tool: "undo" })
     } else if (move) {
       event.preventDefault()
       const to = [row + move[0], column + move[1]]
       if (to[0] >= 0 && to[0] < rows() && to[1] >= 0 && to[1] < columns()) inputs[to[0] * columns() + to[1]].focus()
-      else if (event.key === "Enter") commit(row * columns() + column)
+      else commit(row * columns() + column)
+    }
+  }
+
+  const tools = Object.entries(TOOLS).map(([tool, [label, title]]) => {
+    const button = document.createElement("button")
+    button.type = "button"
+    button.textContent = label
+    button.title = title
+    button.dataset.tool = tool
+    button.onclick = () => send({ tool })
+    return button
+  })
+  find(".tools").replaceChildren(...tools)
+  const size = { rows: find(".rows"), columns: find(".columns") }
+  for (const input of Object.values(size)) {
+    input.onchange = () => {
+      for (const [n, side] of Object.entries([size.rows, size.columns])) {
+        side.value = clamp(Math.round(Number(side.value)) || 1, 1, data.most[n])
+      }
+      send({ rows: Number(size.rows.value), columns: Number(size.columns.value) })
     }
   }
 
@@ -109,13 +149,23 @@ function mountGrid(root) {
   return {
     update(next, setTriggerValue) {
       data = next
-      let turn = 0 // a trigger of equal content twice in a row must still be seen as new
-      send = (change) => setTriggerValue("edit", { ...change, turn: (turn += 1), at: Date.now() })
+      if (data.turn === turn) pending.clear()
+      send = (change) => setTriggerValue("edit", { ...change, turn: (turn = Date.now()) })
       find(".name").textContent = data.title
       find(".sub").textContent = data.sub
       find(".shape").textContent = data.shape
       find(".range").textContent = data.range
       find(".bar").style.background = `linear-gradient(to right, ${data.bar})`
+      size.rows.value = rows()
+      size.columns.value = columns()
+      size.rows.max = data.most[0]
+      size.columns.max = data.most[1]
+      find(".size").hidden = data.fixed
+      find(".why").textContent = data.fixed ? "" : data.why
+      for (const button of tools) {
+        const idle = { undo: !data.canUndo, reset: !data.edited }[button.dataset.tool]
+        button.disabled = idle ?? data.fixed
+      }
       build()
       paint()
     },

@@ -109,8 +109,8 @@ function mountStage(root) {
 
   // The cursor's rectangle, at least 8 px so that one cell of many can be seen.
   function place(cursor) {
-    const rectangle = data && cursor?.boxes?.[data.role]
-    find(".here").textContent = (data && cursor?.texts?.[data.role]) ?? ""
+    const rectangle = data?.live && cursor?.boxes?.[data.role]
+    find(".here").textContent = (data?.live && cursor?.texts?.[data.role]) || ""
     box.hidden = !rectangle
     if (!rectangle) return
     const [top, left, height, width] = rectangle.map((v) => v * scale)
@@ -157,11 +157,13 @@ function mountStage(root) {
   function loadPicture() {
     if (data.picture) {
       const image = new Image()
+      const wanted = data.picture
       image.onload = () => {
+        if (data.picture !== wanted) return // a newer one has come meanwhile
         picture = image
         draw()
       }
-      image.src = data.picture
+      image.src = wanted
       return
     }
     const plane = hub.planes.get(data.plane)
@@ -189,7 +191,9 @@ function mountStage(root) {
       const bar = find(".bar")
       bar.hidden = !data.bar
       bar.style.background = data.bar ? `linear-gradient(to right, ${data.bar})` : ""
+      find(".note").textContent = data.note ?? ""
       frame.parentElement.classList.toggle("sheet", Boolean(data.sheet))
+      frame.style.minWidth = data.sheet ? `${36 * (data.cells[1] + pads()[2] + pads()[3])}px` : ""
       frame.style.maxWidth = data.sheet ? `${44 * (data.cells[1] + pads()[2] + pads()[3])}px` : ""
       frame.style.aspectRatio = data.sheet
         ? `${data.cells[1] + pads()[2] + pads()[3]} / ${data.cells[0] + pads()[0] + pads()[1]}`
@@ -224,7 +228,7 @@ function planePicture(plane, channel) {
         channel === "rgb"
           ? plane.values[i + c]
           : channel === "luminance"
-            ? 0.299 * plane.values[i] + 0.587 * plane.values[i + 1] + 0.114 * plane.values[i + 2]
+            ? luminance(plane.values[i], plane.values[i + 1], plane.values[i + 2])
             : plane.values[i + channel]
     }
     pixels.data[j + 3] = 255

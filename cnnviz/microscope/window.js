@@ -19,6 +19,7 @@ function mountWindow(root) {
   let plane = null
   let cursor = null // { stage, row, column }
   let pinned = false
+  let held = "" // the place that the server knows, or is about to be told
   let chosen = 0 // which part's grids are shown
   let term = null // the cell of the grids that is pointed at
   let playing = null
@@ -80,6 +81,8 @@ function mountWindow(root) {
     if (hub.timings.length > 2000) hub.timings.splice(0, 1000)
   }
 
+  const degrees = (radians) => `${numberText((radians * 180) / Math.PI)}°`
+
   // What each stage says under its bar: the value of its lit cell, or where its lit window lies.
   function textsFor(boxes) {
     const texts = {}
@@ -88,9 +91,11 @@ function mountWindow(root) {
       if (height * width > 1) texts[stage] = `${height} × ${width} at ${place}`
       else if (stage === "pool") texts[stage] = `${place}: ${numberText(poolCell(spec, plane, row, column).result)}`
       else if (stage === "input") texts[stage] = place
-      else
-        texts[stage] =
-          `${place}: ${numberText(convCell(spec, plane, row, column)[stage === "relu" ? "relu" : "biased"])}`
+      else {
+        const cell = convValue(spec, plane, row, column)
+        const value = stage === "relu" ? cell.relu : cell.biased
+        texts[stage] = `${place}: ${spec.combine === "direction" ? degrees(value) : numberText(value)}`
+      }
     }
     return texts
   }
@@ -98,7 +103,8 @@ function mountWindow(root) {
   function showConv() {
     const cell = convCell(spec, plane, cursor.row, cursor.column)
     const part = cell.parts[Math.min(chosen, cell.parts.length - 1)]
-    const text = part.columns <= READABLE ? numberText : () => ""
+    const digits = part.columns > 3 ? 3 : 4
+    const text = (value, signed) => (part.columns <= READABLE ? numberText(value, signed, digits) : "")
     const heaviest = Math.max(1e-9, ...spec.parts.flatMap((p) => p.weights.flat().map(Math.abs)))
     for (const [name, grid] of Object.entries(grids))
       resize(grid, part.rows, part.columns, name === "products" ? "term" : "")
@@ -117,7 +123,7 @@ function mountWindow(root) {
     find(".sign").textContent =
       spec.combine === "magnitude" ? "√(x² + y²)" : spec.combine === "direction" ? "angle of (x, y)" : "Σ"
     const steps = []
-    if (spec.combine === "direction") steps.push(`${numberText((cell.sum * 180) / Math.PI)}°, 0° is right, 90° is down`)
+    if (spec.combine === "direction") steps.push(`${degrees(cell.sum)}, 0° is right, 90° is down`)
     else {
       steps.push(
         `${numberText(spec.bias, true) === "0" ? "+ bias 0" : `${spec.bias < 0 ? "−" : "+"} bias ${numberText(Math.abs(spec.bias))}`} = ${numberText(cell.biased)}`,
@@ -125,7 +131,7 @@ function mountWindow(root) {
       if (spec.relu) steps.push(`ReLU → ${numberText(cell.relu)}`)
     }
     find(".after").textContent = steps.join(" → ")
-    showTerm(part.terms)
+    showTerm(part)
     say(
       `Row ${cursor.row}, column ${cursor.column}: ${part.terms.length} products sum to ${numberText(cell.sum)}; ${steps.join(", ")}.`,
     )
@@ -159,7 +165,15 @@ function mountWindow(root) {
           ? `from row ${cell.winner.y}, column ${cell.winner.x}; the others are dropped`
           : ""
         : `${numberText(cell.total)} / ${cell.count}`
-    find(".term").textContent = ""
+    const pointed = term === null ? null : cell.cells[term]
+    grids.values.cells.forEach((one, n) => one.classList.toggle("lit", n === term))
+    find(".term").textContent = pointed
+      ? pointed.outside
+        ? "padding: never looked at"
+        : `cell (${pointed.y}, ${pointed.x}): ${numberText(pointed.value)}`
+      : columns > READABLE
+        ? "Point at a cell to read its number."
+        : ""
     say(
       `Pool row ${cursor.row}, column ${cursor.column}: ${spec.pool.kind === "max" ? "largest" : "mean"} of ${cell.count} cells is ${numberText(cell.result)}.`,
     )
@@ -194,13 +208,14 @@ function mountWindow(root) {
     if (cursor) show()
   }
 
-  function showTerm(terms) {
-    const t = term === null ? null : terms[term]
+  function showTerm(part) {
+    const t = term === null ? null : part.terms[term]
     for (const grid of Object.values(grids)) grid.cells.forEach((cell, n) => cell.classList.toggle("lit", n === term))
+    const place = t?.outside ? "padding" : `pixel (${t?.y}, ${t?.x})`
     find(".term").textContent = t
-      ? `${t.outside ? "padding" : `pixel (${t.y}, ${t.x})`}: ${numberText(t.value)} × ${numberText(t.weight, true)} = ${numberText(t.product, true)}`
-      : terms.length > READABLE ** 2
-        ? "Point at a cell to read its numbers."
+      ? `${place}: ${numberText(t.value)} × ${numberText(t.weight, true)} = ${numberText(t.product, true)}`
+      : part.columns > 3
+        ? "Point at a cell to read it in full."
         : ""
   }
 
@@ -259,7 +274,7 @@ function mountWindow(root) {
     play(false)
     hideHint()
     if (detail.action === "move") {
-      const stage = detail.stage === "pool" && spec.pool ? "pool" : detail.stage
+      const stage = detail.stage === "pool" && !spec.pool ? "map" : detail.stage
       if ((stage === "pool") !== (cursor.stage === "pool")) cursor = fromStage(stage)
       cursor = { ...cursor, stage }
       go({ row: cursor.row + detail.row, column: cursor.column + detail.column })
@@ -359,13 +374,19 @@ function mountWindow(root) {
       let sent = null // the server is told of a pin once things have come to rest
       pin = (place) => {
         clearTimeout(sent)
-        sent = setTimeout(() => place !== (spec.pin ?? "") && setTriggerValue("pin", place), 250)
+        held = place
+        sent = setTimeout(() => place !== spec.pin && setTriggerValue("pin", place), 250)
       }
-      if (first && spec.pin) {
-        const [stage, row, column] = spec.pin.split(",")
-        cursor = { stage, row: Number(row), column: Number(column) }
-        pinned = true
-        find(".free").hidden = false
+      if (spec.pin !== held) {
+        // a link, the back button or a reset decided; a pin of this panel's own comes back as `held`
+        held = spec.pin
+        pinned = Boolean(held)
+        if (pinned) {
+          const [stage, row, column] = held.split(",")
+          cursor = { stage, row: Number(row), column: Number(column) }
+        }
+        find(".free").hidden = !pinned
+        near(pinned && !first)
       }
       if (!cursor || (cursor.stage === "pool" && !spec.pool)) {
         cursor = { stage: "map", row: Math.floor(spec.output[0] / 2), column: Math.floor(spec.output[1] / 2) }

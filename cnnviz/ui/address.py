@@ -5,6 +5,7 @@ writes the label that a selectbox shows. So what needs a key of its own lives in
 """
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import streamlit as st
 
@@ -15,12 +16,16 @@ def kept(param: str, default: str = "") -> str:
     if held is not None:
         # said again, or Streamlit forgets on a page change what came with a link and was not touched since
         st.session_state[param] = held
-    with st.container(key=f"kept_{param}"):
-        return str(st.text_input(param, default, key=param, bind="query-params", label_visibility="collapsed") or "")
+    return str(st.text_input(param, default, key=param, bind="query-params", label_visibility="collapsed") or "")
 
 
 def choice(
-    label: str, param: str, options: Mapping[str, str], default: str, on_change: Callable[[], None] | None = None
+    label: str,
+    param: str,
+    options: Mapping[str, str],
+    default: str,
+    on_change: Callable[[], None] | None = None,
+    width: int | Literal["stretch"] = "stretch",
 ) -> str:
     """A selectbox over `options` (key -> label) whose key is kept in `?param=`; an unknown key counts as the default.
 
@@ -35,5 +40,7 @@ def choice(
             on_change()
         st.session_state[param] = st.session_state[f"{param}_shown"]
 
-    st.selectbox(label, list(options), format_func=options.__getitem__, key=f"{param}_shown", on_change=changed)
+    st.selectbox(
+        label, list(options), format_func=options.__getitem__, key=f"{param}_shown", on_change=changed, width=width
+    )
     return known

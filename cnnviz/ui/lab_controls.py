@@ -1,7 +1,6 @@
 """The controls of the Kernel lab: widgets in, settings of the road out; what is impossible cannot be set."""
 
 import math
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -19,22 +18,9 @@ CHANNELS: dict[str, road.Channel] = {"Grey": "luminance", "R": "red", "G": "gree
 PLANES = ("R", "G", "B")
 PADDINGS = ("valid", "same", "own")
 SIDES = ("top", "bottom", "left", "right")
+VIEWS = ("Signed", "Absolute", "Clipped")
+SHEETS = ("Input", "Feature map", "ReLU", "Pooled map")
 POOLS: dict[str, Literal["max", "average"]] = {"Max": "max", "Average": "average"}
-EDITS: tuple[tuple[str, Callable[[Any], Weights], str], ...] = (
-    (
-        "Flip",
-        kernels.flip,
-        "Turn the kernel by 180°: correlation, which networks use, becomes mathematical convolution.",
-    ),
-    ("Negate", kernels.negate, "Change every sign."),
-    ("Transpose", kernels.transpose, "Exchange rows and columns: vertical edges become horizontal ones."),
-    (
-        "Normalize",
-        kernels.normalize,
-        "Divide by the sum of the weights, so that brightness stays. Where that sum is 0, divide by half the sum of "
-        "their absolute values.",
-    ),
-)
 # every widget that "Reset" puts back, with what it starts from
 _DEFAULTS: dict[str, Any] = {
     "channel": "Grey",
@@ -55,6 +41,9 @@ _DEFAULTS: dict[str, Any] = {
     "pool_stride_y": 2,
     "pool_stride_x": 2,
     "kind": "Max",
+    "plane_R": "R",
+    "plane_x": "x",
+    "sheet": "Feature map",
     "compare": "",
     "cell": "",
 }
@@ -97,57 +86,22 @@ def working_picture(photo: Photo) -> NDArray[np.uint8]:
     return photo.pixels if size == "full" else display.reduce(photo.pixels, int(size))
 
 
-def kernel(channels: int, room: Size) -> tuple[weights.Hand, int | None]:
-    """Choose, resize and change the kernel. Returns it, and the plane that its grid shows (None: there is but one)."""
+def kernel(channels: int) -> tuple[weights.Hand, int | None]:
+    """Choose the kernel. Returns it, and the plane that its grid shows (None: there is but one)."""
     address.kept("w")
     address.choice("Kernel", "kernel", weights.CHOICES, weights.DEFAULT, weights.choose_preset)
     hand = weights.hand()
     fixed = weights.pair(hand.choice) is not None
     names = ("x", "y") if fixed else PLANES if channels > 1 else ()
-    plane = None
-    if names:
-        label = "Kernel of the pair" if fixed else "Plane"
-        chosen = st.segmented_control(
-            label, names, default=names[0], required=True, key=f"plane_{names[0]}", width="stretch"
-        )
-        plane = names.index(chosen or names[0])
-    if not fixed:
-        _kernel_size(weights.weights(hand, channels), channels, room)
-    with st.container(horizontal=True, gap="xxsmall", key="kernel_edits"):
-        for label, function, why in EDITS:
-            st.button(
-                label,
-                key=f"edit_{label.lower()}",
-                type="tertiary",
-                disabled=fixed,
-                help=why,
-                on_click=_apply,
-                args=(function, channels),
-            )
-        st.button("Undo", key="edit_undo", type="tertiary", disabled=not weights.can_undo(), on_click=weights.undo)
-        st.button("Reset", key="edit_reset", type="tertiary", disabled=hand.edited is None, on_click=weights.reset)
-    return hand, plane
-
-
-def _apply(function: Callable[[Any], Weights], channels: int) -> None:
-    weights.change(function(weights.weights(weights.hand(), channels)))
-
-
-def _kernel_size(grid: Weights, channels: int, room: Size) -> None:
-    sides = st.columns(2, gap="xsmall", wrap=False)
-    for axis, (label, key) in enumerate((("Rows", "kernel_rows"), ("Columns", "kernel_columns"))):
-        now = grid.shape[axis]
-        st.session_state[key] = now
-        most = max(now, min(kernels.MAX_SIDE, room[axis]))
-        sides[axis].number_input(label, 1, most, key=key, on_change=_resize, args=(channels,))
-    if min(room) < kernels.MAX_SIDE:
-        st.caption(f"At most {min(15, room[0])} × {min(15, room[1])}: larger ones do not fit into the picture.")
-
-
-def _resize(channels: int) -> None:
-    rows, columns = st.session_state["kernel_rows"], st.session_state["kernel_columns"]
-    if rows and columns:
-        weights.change(kernels.resize(weights.weights(weights.hand(), channels), int(rows), int(columns)))
+    if fixed and channels > 1:
+        st.caption("Three channels have no one direction: a gradient reads luminance.")
+    if not names:
+        return hand, None
+    label = "Kernel of the pair" if fixed else "Plane"
+    chosen = st.segmented_control(
+        label, names, default=names[0], required=True, key=f"plane_{names[0]}", bind="query-params", width="stretch"
+    )
+    return hand, names.index(chosen or names[0])
 
 
 def grids(hand: weights.Hand, read: road.Channel) -> tuple[Weights, Weights | None, Any]:
@@ -164,18 +118,18 @@ def read_channel(hand: weights.Hand, read: road.Channel) -> road.Channel:
     return "luminance" if read == "rgb" and weights.pair(hand.choice) else read
 
 
-def bias() -> float:
-    """The number added to every sum."""
-    value = st.number_input("Bias", -10_000.0, 10_000.0, 0.0, 1.0, "%g", key="bias", bind="query-params")
+def bias(of_angle: bool) -> float:
+    """The number added to every sum; an angle has none."""
+    value = st.number_input(
+        "Bias", -10_000.0, 10_000.0, 0.0, 1.0, "%g", key="bias", bind="query-params", disabled=of_angle
+    )
     return float(value)
 
 
 def pair(label: str, key: str, most: Size, default: int) -> Size:
     """Two whole numbers from 1 side by side: down (y) and across (x)."""
-    down, across = st.columns(2, gap="xsmall", wrap=False)
-    with down:
+    with st.container(horizontal=True, wrap=False, gap="xsmall"):
         y = _whole(f"{label} ↓", f"{key}_y", 1, most[0], default)
-    with across:
         x = _whole(f"{label} →", f"{key}_x", 1, most[1], default)
     return y, x
 
@@ -193,21 +147,11 @@ def padding() -> filters.Padding:
     kind = st.selectbox("Padding", PADDINGS, key="padding", bind="query-params")
     if kind != "own":
         return str(kind)
-    columns = [*st.columns(2, gap="xsmall", wrap=False), *st.columns(2, gap="xsmall", wrap=False)]
     amounts = []
-    for side, column in zip(SIDES, columns, strict=True):
-        with column:
-            amounts.append(_whole(side.title(), f"pad_{side}", 0, filters.MAX_PADDING, 1))
+    for two in (SIDES[:2], SIDES[2:]):
+        with st.container(horizontal=True, wrap=False, gap="xsmall"):
+            amounts += [_whole(side.title(), f"pad_{side}", 0, filters.MAX_PADDING, 1) for side in two]
     return (amounts[0], amounts[1]), (amounts[2], amounts[3])
-
-
-def padding_in_hand() -> filters.Padding:
-    """The padding before its own controls have run: what they were at the last run."""
-    kind = st.session_state.get("padding", "valid")
-    if kind != "own":
-        return str(kind)
-    top, bottom, left, right = (int(st.session_state.get(f"pad_{side}") or 0) for side in SIDES)
-    return (top, bottom), (left, right)
 
 
 def room(size: Size, zeros: filters.Padding) -> Size:
@@ -243,6 +187,22 @@ def pool(cells: Size | None) -> tuple[Size, Size, Literal["max", "average"]]:
         "Kind", list(POOLS), default="Max", required=True, key="kind", bind="query-params", width="stretch"
     )
     return size, strides, POOLS[kind or "Max"]
+
+
+def view() -> str:
+    """How the maps are colored."""
+    chosen = st.segmented_control(
+        "Display", VIEWS, default="Signed", required=True, key="view", bind="query-params", width="stretch"
+    )
+    return chosen or VIEWS[0]
+
+
+def sheet() -> str:
+    """Of which stage every number is shown."""
+    chosen = st.segmented_control(
+        "Every number of", SHEETS, default="Feature map", required=True, key="sheet", bind="query-params"
+    )
+    return chosen or SHEETS[1]
 
 
 def map_size(settings: road.Settings, size: Size) -> Size | None:

@@ -9,18 +9,21 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from cnnviz import display, filters, microscope, road
+from cnnviz import display, filters, kernels, microscope, road
 from cnnviz.filters import Floats
 from cnnviz.ui import address, frame, lab_words, weights
 
 NAME = "lab"  # of the road, for the microscope
-VIEWS = ("Signed", "Absolute", "Clipped")
 SHOWN = 416  # pixels a stage picture has at most: 208 on the page, sharp on dense screens
 SHEET = 32  # cells a side up to which every number is shown
 
 
-def draw_kernel(hand: weights.Hand, grid: Floats, plane: int | None, fixed: bool) -> None:
-    """The kernel stage: the grid of weights, one plane of it where there are several."""
+def draw_kernel(hand: weights.Hand, grid: Floats, plane: int | None, fixed: bool, room: tuple[int, int]) -> None:
+    """The kernel stage: the grid of weights, one plane of it where there are several, and what can be done to it.
+
+    room: the rows and columns that the picture has for a window.
+    """
+    most = [max(have, min(kernels.MAX_SIDE, free)) for have, free in zip(grid.shape[:2], room, strict=True)]
     shown = grid if grid.ndim == 2 else grid[..., plane or 0]
     if fixed:
         sub = f"{('x', 'y')[plane or 0]} of the pair, fixed"
@@ -39,7 +42,14 @@ def draw_kernel(hand: weights.Hand, grid: Floats, plane: int | None, fixed: bool
             "range": lab_words.value_range(shown),
             "bar": display.signed_scale(1).css,
             "fixed": fixed,
+            "most": most,
+            "why": ""
+            if min(most) == kernels.MAX_SIDE
+            else f"at most {most[0]} × {most[1]}: the picture has no more room",
+            "edited": hand.edited is not None,
+            "canUndo": weights.can_undo(),
             "problem": problem,
+            "turn": st.session_state.get("kernel_turn", 0),
         },
         lambda: weights.edit(plane if grid.ndim == 3 else None),
     )
@@ -68,7 +78,9 @@ def draw_input(
         size,
         plane=plane,
         channel=road.PLANES.get(channel, channel),
-        sub={"luminance": "0.299 R + 0.587 G + 0.114 B", "rgb": "three channels"}.get(channel, f"{channel} channel"),
+        sub="Choose one channel to read its numbers."
+        if sheet and channel == "rgb"
+        else {"luminance": "0.299 R + 0.587 G + 0.114 B", "rgb": "three channels"}.get(channel, f"{channel} channel"),
         shape=lab_words.times(size) + (" × 3" if channel == "rgb" else ""),
         value_range=lab_words.value_range(read),
         bar=display.grey_scale().css if channel != "rgb" else "",
@@ -94,6 +106,7 @@ def draw_map(
     arrow: bool = True,
     sheet: bool = False,
     raw: Floats | None = None,
+    note: str = "",
 ) -> None:
     """One stage with a map, colored on `scale`, reduced by area where it has more cells than it is shown with.
 
@@ -117,6 +130,7 @@ def draw_map(
         live=live,
         numbers=_numbers(numbers) if sheet else None,
         sheet=sheet,
+        note=note,
     )
 
 
@@ -144,6 +158,7 @@ def draw_direction(walked: road.Road) -> None:
         alt=f"Direction of the gradient, {lab_words.times(angle.shape)} cells",
         arrow=True,
         live=True,
+        note=lab_words.map_formula(walked),
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.image(display.wheel(56), width=56, output_format="PNG", alt="A wheel: each direction in its color")
@@ -156,16 +171,26 @@ def view(walked: road.Road, name: str) -> tuple[display.Scale, Callable[[Floats]
     limit = display.limit(walked.feature_map)
     if name == "Clipped":
         return display.grey_scale(), lambda values: np.clip(values, 0, 255)
+    if walked.settings.combine == "sum" and walked.settings.weights.min() >= 0 and walked.settings.bias >= 0:
+        return display.grey_scale(0, limit), lambda values: values  # no cell can be negative: still a picture
     if name == "Absolute" or walked.settings.combine == "magnitude":
         return display.heat_scale(0, limit), np.abs
     return display.signed_scale(limit), lambda values: values
+
+
+def draw_feature_map(walked: road.Road, scale: display.Scale, shown: Callable[[Floats], Floats]) -> None:
+    """The feature map itself."""
+    values, operator = walked.feature_map, lab_words.operator(walked.settings)
+    note = lab_words.map_formula(walked)
+    draw_map("stage_map", "map", "Feature map", operator, shown(values), scale, raw=values, note=note)
 
 
 def draw_relu(walked: road.Road, scale: display.Scale, shown: Callable[[Floats], Floats]) -> None:
     """The map after ReLU, in the colors of the map before it, so that the negative cells are seen to vanish."""
     assert walked.relu is not None
     sub = "max(0, x)" if walked.settings.relu else "off: x stays x"
-    draw_map("stage_relu", "relu", "ReLU", sub, shown(walked.relu), scale, raw=walked.relu)
+    note = lab_words.relu_share(walked)
+    draw_map("stage_relu", "relu", "ReLU", sub, shown(walked.relu), scale, raw=walked.relu, note=note)
 
 
 def draw_pool(walked: road.Road, scale: display.Scale, shown: Callable[[Floats], Floats]) -> None:
@@ -178,7 +203,8 @@ def draw_pool(walked: road.Road, scale: display.Scale, shown: Callable[[Floats],
         return
     title = "Max pool" if s.pool_kind == "max" else "Average pool"
     sub = f"{s.pool_size[0]}×{s.pool_size[1]} · stride {lab_words.both(s.pool_strides)}"
-    draw_map("stage_pool", "pool", title, sub, shown(walked.pooled), scale, raw=walked.pooled)
+    note = lab_words.pool_formula(walked)
+    draw_map("stage_pool", "pool", title, sub, shown(walked.pooled), scale, raw=walked.pooled, note=note)
 
 
 def draw_sheet(
@@ -203,56 +229,31 @@ def draw_comparison(walked: road.Road, choice: str) -> None:
     """The feature map beside that of another kernel, and their difference, all on the same scale."""
     s = walked.settings
     kernel = filters.PRESETS[choice]
-    grid = kernel.weights if s.weights.ndim == 2 else np.repeat(kernel.weights[..., None], 3, axis=2)
+    other = kernel.weights if s.weights.ndim == 2 else np.repeat(kernel.weights[..., None], 3, axis=2)
+    # with zeros round it, up to one odd size, a kernel computes the same and both windows stand on the same pixels
+    side = [max(a, b) + 1 - max(a, b) % 2 for a, b in zip(s.kernel_size, other.shape[:2], strict=True)]
     try:
-        other = road.walk(walked.pixels, replace(s, weights=grid, weights_y=None, combine="sum"))
+        first, second = (
+            road.walk(walked.pixels, replace(s, **weights_of)).feature_map
+            for weights_of in (
+                {"weights": kernels.resize(s.weights, *side)}
+                | ({} if s.weights_y is None else {"weights_y": kernels.resize(s.weights_y, *side)}),
+                {"weights": kernels.resize(other, *side), "weights_y": None, "combine": "sum"},
+            )
+        )
     except ValueError as error:
         frame.problem(str(error), "compare")
         return
-    first, second = walked.feature_map, other.feature_map
     scale = display.signed_scale(max(display.limit(first), display.limit(second)))
-    rows, columns = (min(a, b) for a, b in zip(first.shape, second.shape, strict=True))
+    difference = first - second
+    maps = (
+        ("one", "This kernel", "", first, scale),
+        ("two", kernel.label, "", second, scale),
+        ("difference", "Difference", "this − other", difference, display.signed_scale(display.limit(difference))),
+    )
     with st.grid(3, min_column_width=200, gap=(24, 32), key="comparison"):
-        draw_map(
-            "compare_one",
-            "one",
-            "This kernel",
-            lab_words.operator(s),
-            first,
-            scale,
-            name="compare",
-            live=False,
-            arrow=False,
-        )
-        draw_map(
-            "compare_two",
-            "two",
-            kernel.label,
-            lab_words.operator(other.settings),
-            second,
-            scale,
-            name="compare",
-            live=False,
-            arrow=False,
-        )
-        difference = _middle(first, rows, columns) - _middle(second, rows, columns)
-        draw_map(
-            "compare_difference",
-            "difference",
-            "Difference",
-            "this − other",
-            difference,
-            display.signed_scale(display.limit(difference)),
-            name="compare",
-            live=False,
-            arrow=False,
-        )
-
-
-def _middle(values: Floats, rows: int, columns: int) -> Floats:
-    """The middle of a map: with "valid", maps of kernels of different size differ by a border."""
-    top, left = (values.shape[0] - rows) // 2, (values.shape[1] - columns) // 2
-    return values[top : top + rows, left : left + columns]
+        for role, title, sub, values, colors in maps:
+            draw_map(f"compare_{role}", role, title, sub, values, colors, name="compare", live=False, arrow=False)
 
 
 def pinned() -> str:
@@ -268,30 +269,27 @@ def keep_pin() -> None:
 
 
 def downloads(walked: road.Road, scale: display.Scale, shown: Callable[[Floats], Floats]) -> None:
-    """Each map as a PNG of one pixel a cell, and as the float32 array itself."""
-    for name, values in (("feature_map", walked.feature_map), ("relu", walked.relu), ("pooled", walked.pooled)):
+    """Each map as a PNG of one pixel a cell, and as the float32 array itself; of the input, the array that is read."""
+    read = road.source(walked.pixels, walked.settings.channel)
+    maps = {"input": read, "feature_map": walked.feature_map, "relu": walked.relu, "pooled": walked.pooled}
+    for name, values in maps.items():
         if values is None:
             continue
+        label = {"feature_map": "Feature map", "relu": "ReLU"}.get(name, name.capitalize())
+        files = {"npy": ("application/octet-stream", _npy_of(values))}
+        if name != "input":
+            files = {"png": ("image/png", _png_of(shown(values), scale))} | files
         with st.container(horizontal=True, gap="small"):
-            label = name.replace("_", " ").replace("relu", "ReLU").capitalize()
-            st.download_button(
-                f"{label} .png",
-                _png_of(shown(values), scale),
-                f"{name}.png",
-                "image/png",
-                key=f"png_{name}",
-                type="tertiary",
-                on_click="ignore",
-            )
-            st.download_button(
-                f"{label} .npy",
-                _npy_of(values),
-                f"{name}.npy",
-                "application/octet-stream",
-                key=f"npy_{name}",
-                type="tertiary",
-                on_click="ignore",
-            )
+            for kind, (mime, write) in files.items():
+                st.download_button(
+                    f"{label} .{kind}",
+                    write,
+                    f"{name}.{kind}",
+                    mime,
+                    key=f"{kind}_{name}",
+                    type="tertiary",
+                    on_click="ignore",
+                )
 
 
 def _png_of(values: Floats, scale: display.Scale) -> Callable[[], bytes]:

@@ -78,11 +78,13 @@ def relu_share(walked: road.Road) -> str:
 
 def convolution(walked: road.Road) -> str:
     s, out = walked.settings, walked.feature_map.shape
-    terms = s.weights.size
+    added = f"the {s.weights.size} products are added up: one number"
+    if s.weights_y is not None:
+        made = "angle" if s.combine == "direction" else "length √(x² + y²)"
+        added = f"{added}, x. A second kernel gives y, and the {made} of the two is the cell"
     return (
         f"**Convolution.** The {times(s.kernel_size)} kernel lies on a window of the picture. Each weight is "
-        f"multiplied with the pixel under it and the {terms} products are added up: one number. Then the window moves "
-        "on. "
+        f"multiplied with the pixel under it and {added}. Then the window moves on. "
         f"{times(out)} windows give {out[0] * out[1]:,} numbers, the feature map. Networks lay the kernel on as it "
         "stands (cross-correlation); mathematics flips it first. “Flip” shows the difference."
     )

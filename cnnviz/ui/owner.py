@@ -36,9 +36,8 @@ def owner() -> str:
     if "owner" not in st.session_state:
         held = st.context.cookies.get(COOKIE)
         st.session_state["owner"] = held if valid(held) else secrets.token_hex(16)
-    with st.container(key="owner_cookie"):
-        # in a list: into other kinds of data Streamlit looks for tables, and imports pandas (0.5 s) to know one
-        _cookie(key="owner_component", data=[st.session_state["owner"]], on_held_change=_adopt)
+    # in a list: into other kinds of data Streamlit looks for tables, and imports pandas (0.5 s) to know one
+    _cookie(key="owner_component", data=[st.session_state["owner"]], on_held_change=_adopt)
     return str(st.session_state["owner"])
 
 

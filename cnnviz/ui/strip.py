@@ -48,15 +48,17 @@ def strip(owner: str) -> images.Photo:
         _thumbnails(
             key="samples", data=[_strip_data(own, choice)], width="content", on_pick_change=_pick, height="content"
         )
-        st.file_uploader(
-            "Drop a photo, or pick one",
-            key="upload",
-            max_upload_size=images.MAX_BYTES // 1_000_000,
-            label_visibility="collapsed",
-            on_change=_take,
-            args=(owner, "upload"),
-            width=230,
-        )
+        # a new widget after each upload: the old one would go on listing a file that has long left it
+        turn = st.session_state.setdefault("upload_turn", 0)
+        with st.container(key="upload", width=230):
+            st.file_uploader(
+                "Drop a photo, or pick one",
+                key=f"upload_{turn}",
+                max_upload_size=images.MAX_BYTES // 1_000_000,
+                label_visibility="collapsed",
+                on_change=_take,
+                args=(owner, f"upload_{turn}"),
+            )
         if st.button("Camera", key="camera_open", icon=":material/photo_camera:", type="tertiary"):
             _camera(owner)
     if sentence:
@@ -113,6 +115,7 @@ def _take(owner: str, widget: str) -> None:
     except images.ImageError as error:
         st.session_state["picture_problem"] = str(error)
     finally:
+        st.session_state["upload_turn"] += 1
         _forget(file)
 
 

@@ -1,6 +1,7 @@
 """The kernel in hand on the Kernel lab: a preset or edited weights, with undo, reset and its place in the URL."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -10,6 +11,12 @@ from cnnviz.kernels import Weights
 
 DEFAULT = "sobel_x"
 KINDS = ("magnitude", "direction")
+EDITS: dict[str, Callable[[Any], Weights]] = {
+    "flip": kernels.flip,
+    "negate": kernels.negate,
+    "transpose": kernels.transpose,
+    "normalize": kernels.normalize,
+}
 _UNDO = 100  # steps kept
 
 
@@ -89,11 +96,6 @@ def choose_preset() -> None:
     take(Hand(st.session_state["kernel_shown"], None))
 
 
-def reset() -> None:
-    """Back to the preset's own weights."""
-    take(Hand(hand().choice, None))
-
-
 def can_undo() -> bool:
     """Whether there is a kernel to go back to."""
     return bool(st.session_state.get("kernel_undo"))
@@ -111,23 +113,30 @@ def _hold(new: Hand) -> None:
 
 
 def edit(plane: int | None) -> None:
-    """Apply what the grid of weights sent; `plane` is the channel it shows, None for a flat kernel."""
+    """Apply what the kernel stage sent; `plane` is the channel it shows, None for a flat kernel."""
     sent = st.session_state["kernel_grid"].edit
     if not sent:
         return
-    if sent.get("undo"):
-        undo()
-        return
+    st.session_state["kernel_turn"] = sent.get("turn", 0)
     now = weights(hand(), 1 if plane is None else 3).copy()
     try:
-        if "paste" in sent:
+        if sent.get("tool") == "undo":
+            undo()
+        elif sent.get("tool") == "reset":
+            take(Hand(hand().choice, None))
+        elif "tool" in sent:
+            change(EDITS[sent["tool"]](now))
+        elif "rows" in sent:
+            change(kernels.resize(now, int(sent["rows"]), int(sent["columns"])))
+        elif "paste" in sent:
             block = _read(str(sent["paste"]))
             if plane is not None and block.ndim == 2:
                 block = _with_plane(kernels.resize(now, *block.shape), plane, block)
             change(block)
         else:
-            cell = (int(sent["row"]), int(sent["column"]), *(() if plane is None else (plane,)))
-            now[cell] = kernels.parse_number(str(sent["text"]))
+            for row, column, text in sent["cells"]:
+                cell = (int(row), int(column), *(() if plane is None else (plane,)))
+                now[cell] = kernels.parse_number(str(text))
             change(now)
     except (ValueError, IndexError) as error:
         st.session_state["kernel_problem"] = str(error)
