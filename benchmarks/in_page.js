@@ -4,7 +4,7 @@
 globalThis.bench = (() => {
   const STILL = 250 // a page that shows the same for so long, with no script running, has finished
   const LIMIT = 20_000
-  const bench = { bytes: 0, messages: 0, moves: [] }
+  const bench = { bytes: 0, messages: 0, wire: [], moves: [] } // wire: when each message came
 
   globalThis.WebSocket = class extends WebSocket {
     constructor(...options) {
@@ -97,6 +97,5 @@ globalThis.bench = (() => {
   addEventListener("pointermove", () => { started = performance.now() }, true)
   addEventListener("pointermove", () => bench.moves.push(performance.now() - started))
 
-  bench.wire = []
   return bench
 })()

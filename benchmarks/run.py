@@ -1,7 +1,7 @@
 """Measure the app against floors that run in turn with it: `python benchmarks/run.py [--only NAME] [--json]`.
 
 One line a measure: what, ours, floor, ratio, goal. The machine's other work hits ours and the floor alike, so read the
-ratios. NAME: change, start, conv2d, pointer. --json prints one JSON object a line, with the quartiles.
+ratios. NAME: change, start, conv2d, pointer. --json prints one JSON object a line, with the quartiles. How to read it: docs/benchmarks.md.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from pages_in_browser import App, Frame, change, chromium, serve, visit
 from cnnviz import filters, kernels
 
 STARTS = 3
-ROUNDS = 40  # of a convolution
+ROUNDS, WARM = 60, 5  # of a convolution; the first ones do not count
 MOVES = 200
 STAGES = tuple(f"canvas[data-stage={stage}]" for stage in ("map", "relu", "pool"))
 ALSO = ("canvas[data-stage=input]", "[data-testid=sum]")
@@ -90,40 +91,40 @@ def _choose(page: Any, key: str, label: str) -> Callable[[], None]:
     option = page.get_by_role("option", name=label, exact=True)
     option.wait_for()
     page.wait_for_timeout(200)  # the list has opened with an animation
-    return option.click  # type: ignore[no-any-return]
+    return partial(option.click)
 
 
 def _type(page: Any, key: str, text: str) -> Callable[[], None]:
     """Type into a field; the act is Enter."""
-    field = page.locator(f".st-key-{key} input").first
-    field.fill(text)
+    box = page.locator(f".st-key-{key} input").first
+    box.fill(text)
     page.wait_for_timeout(50)
-    return lambda: field.press("Enter")
+    return lambda: box.press("Enter")
 
 
 def _step(page: Any, key: str, arrow: str) -> Callable[[], None]:
     """One step of a number; the act is an arrow key."""
-    field = page.locator(f".st-key-{key} input").first
-    field.focus()
+    box = page.locator(f".st-key-{key} input").first
+    box.focus()
     page.wait_for_timeout(50)
-    return lambda: field.press(arrow)
+    return lambda: box.press(arrow)
 
 
-def _changes() -> Iterator[tuple[str, Callable[[Any], Callable[[], None]], Callable[[Any], Callable[[], None]]]]:
-    """(control, change of ours, the same of the floor); no state comes twice: Streamlit resends none it has sent."""
-    labels = [k.label for name, k in filters.PRESETS.items() if name != "sobel_x"]
+Act = Callable[[Any], Callable[[], None]]  # brings a page to the brink of a change, and returns the change
+
+
+def _changes() -> Iterator[tuple[str, Act, Act]]:
+    """(control, change of ours, same of the floor); none twice, since Streamlit does not send again what it has sent."""
+    labels = [kernel.label for name, kernel in filters.PRESETS.items() if name != "sobel_x"]
     for n, label in enumerate(labels, 2):
-        yield (
-            "kernel",
-            lambda page, label=label: _choose(page, "kernel_shown", label),
-            lambda page, n=n: _choose(page, "kernel", f"Kernel {n}: one label among many others"),
-        )
+        other = f"Kernel {n}: one label among many others"
+        yield "kernel", partial(_choose, key="kernel_shown", label=label), partial(_choose, key="kernel", label=other)
     for n in range(1, 16):
-        act = lambda page, n=n: _type(page, "bias", str(20 * n))  # noqa: E731
-        yield "bias", act, act
+        typed = partial(_type, key="bias", text=str(20 * n))
+        yield "bias", typed, typed
     for key, arrow in [("stride_x", "ArrowUp")] * 7 + [("stride_y", "ArrowUp")] * 7 + [("stride_x", "ArrowDown")]:
-        act = lambda page, key=key, arrow=arrow: _step(page, key, arrow)  # noqa: E731
-        yield "stride", act, act
+        stepped = partial(_step, key=key, arrow=arrow)
+        yield "stride", stepped, stepped
 
 
 def measure_change(browser: Any) -> list[Line]:
@@ -198,12 +199,16 @@ def measure_conv2d() -> list[Line]:
     for dtype in (np.float32, np.uint8):
         pixels = image.astype(dtype)
         for name, weights in sizes.items():
-            ours, floor = [], []
-            for _ in range(ROUNDS):
-                ours.append(_milliseconds(lambda p=pixels, w=weights: filters.conv2d(p, w)))
-                floor.append(_milliseconds(lambda p=pixels, w=weights: cv2.filter2D(p, cv2.CV_32F, w)))
+            calls: dict[str, Callable[[], Any]] = {
+                "ours": partial(filters.conv2d, pixels, weights),
+                "floor": partial(cv2.filter2D, pixels, cv2.CV_32F, weights),
+            }
+            took: dict[str, list[float]] = {"ours": [], "floor": []}
+            for n in range(ROUNDS):
+                for who in sorted(calls, reverse=n % 2 == 0):  # which comes first decides who finds the memory warm
+                    took[who].append(_milliseconds(calls[who]))
             what = f"conv2d, 1080p grey {np.dtype(dtype)}, {name}"
-            lines.append(Line("conv2d", what, "ms", ours[5:], floor[5:], goal=1.5))
+            lines.append(Line("conv2d", what, "ms", took["ours"][WARM:], took["floor"][WARM:], goal=1.5))
     return lines
 
 

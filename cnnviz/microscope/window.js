@@ -58,12 +58,25 @@ function mountWindow(root) {
     grid.table.replaceChildren(...grid.cells)
   }
 
-  function fill(cell, text, [background, ink], mark) {
+  // Touches only what has changed: a kernel of 15 × 15 has 675 cells, and the pointer moves often.
+  function fill(cell, text, [background, ink], mark = "") {
     if (cell.textContent !== text) cell.textContent = text
-    cell.style.background = background
-    cell.style.color = ink
+    if (cell.shown !== background) {
+      cell.style.background = cell.shown = background
+      cell.style.color = ink
+    }
+    if (cell.mark === mark) return
+    cell.mark = mark
     cell.classList.toggle("outside", mark === "outside")
     cell.classList.toggle("winner", mark === "winner")
+  }
+
+  // One cell of each grid may be lit.
+  function light(grid) {
+    if (grid.lit === term && grid.litSize === grid.size) return
+    grid.cells.forEach((cell, n) => cell.classList.toggle("lit", n === term))
+    grid.lit = term
+    grid.litSize = grid.size
   }
 
   function show() {
@@ -166,7 +179,7 @@ function mountWindow(root) {
           : ""
         : `${numberText(cell.total)} / ${cell.count}`
     const pointed = term === null ? null : cell.cells[term]
-    grids.values.cells.forEach((one, n) => one.classList.toggle("lit", n === term))
+    light(grids.values)
     find(".term").textContent = pointed
       ? pointed.outside
         ? "padding: never looked at"
@@ -210,7 +223,7 @@ function mountWindow(root) {
 
   function showTerm(part) {
     const t = term === null ? null : part.terms[term]
-    for (const grid of Object.values(grids)) grid.cells.forEach((cell, n) => cell.classList.toggle("lit", n === term))
+    Object.values(grids).forEach(light)
     const place = t?.outside ? "padding" : `pixel (${t?.y}, ${t?.x})`
     find(".term").textContent = t
       ? `${place}: ${numberText(t.value)} × ${numberText(t.weight, true)} = ${numberText(t.product, true)}`

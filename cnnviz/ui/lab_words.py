@@ -46,7 +46,7 @@ def size_formula(
         zeros = f" + {before} + {after}" if before + after else ""
         result = output_size(n, window, stride, (before, after))
         lines.append(f"⌊({n}{zeros} − {window}) / {stride}⌋ + 1 = {result}")
-    return lines[0] if lines[0] == lines[1] else f"rows {lines[0]}  \ncolumns {lines[1]}"
+    return lines[0] if lines[0] == lines[1] else f"rows {lines[0]}\ncolumns {lines[1]}"
 
 
 def map_formula(walked: road.Road) -> str:
