@@ -1,7 +1,8 @@
 """Measure the app against floors that run in turn with it: `python benchmarks/run.py [--only NAME] [--json]`.
 
 One line a measure: what, ours, floor, ratio, goal. The machine's other work hits ours and the floor alike, so read the
-ratios. NAME: change, start, conv2d, pointer. --json prints one JSON object a line, with the quartiles. How to read it: docs/benchmarks.md.
+ratios. NAME: change, start, conv2d, pointer. --json prints one JSON object a line, with quartiles.
+How to read the lines: docs/benchmarks.md.
 """
 
 import argparse
@@ -114,7 +115,7 @@ Act = Callable[[Any], Callable[[], None]]  # brings a page to the brink of a cha
 
 
 def _changes() -> Iterator[tuple[str, Act, Act]]:
-    """(control, change of ours, same of the floor); none twice, since Streamlit does not send again what it has sent."""
+    """(control, change of ours, same of the floor); none twice: Streamlit does not send again what it has sent."""
     labels = [kernel.label for name, kernel in filters.PRESETS.items() if name != "sobel_x"]
     for n, label in enumerate(labels, 2):
         other = f"Kernel {n}: one label among many others"

@@ -43,4 +43,6 @@ def choice(
     st.selectbox(
         label, list(options), format_func=options.__getitem__, key=f"{param}_shown", on_change=changed, width=width
     )
+    if asked != known:
+        st.caption(f"The link asks for “{asked[:30]}”, which is not in this list.")
     return known

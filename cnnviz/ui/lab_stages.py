@@ -30,7 +30,8 @@ def draw_kernel(hand: weights.Hand, grid: Floats, plane: int | None, fixed: bool
     elif grid.ndim == 3:
         sub = f"plane {('R', 'G', 'B')[plane or 0]}; all three are summed"
     else:
-        sub = "edited" if hand.edited is not None else "click a weight to change it"
+        preset = weights.CHOICES[hand.choice].partition(":")[0]
+        sub = "click a weight to change it" if hand.edited is None else f"edited, was {preset}"
     problem = st.session_state.pop("kernel_problem", "")
     microscope.kernel(
         "kernel_grid",
