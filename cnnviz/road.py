@@ -10,7 +10,6 @@ from cnnviz import display, filters
 from cnnviz.filters import Floats
 
 Channel = Literal["luminance", "red", "green", "blue", "rgb"]
-CHANNELS: tuple[Channel, ...] = ("luminance", "red", "green", "blue", "rgb")
 PLANES = {"red": 0, "green": 1, "blue": 2}
 _INITIALS = ("R", "G", "B")
 
@@ -41,13 +40,19 @@ class Settings:
     def kernel_size(self) -> tuple[int, int]:
         return self.weights.shape[0], self.weights.shape[1]
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Rows and columns between the first and the last pixel of a window: dilation · (k − 1) + 1."""
+        y, x = (d * (k - 1) + 1 for d, k in zip(self.dilation_rate, self.kernel_size, strict=True))
+        return y, x
+
 
 @dataclass(frozen=True, eq=False)
 class Road:
     """What one walk gave. `pixels` is the working picture; the maps are float32.
 
-    direction is the angle in radians where settings.combine is "direction" (then feature_map is that angle too, and
-    relu and pooled are None, since an angle is no strength), else None. magnitude is set for both gradient kinds.
+    Where settings.combine is "direction", feature_map is the angle in radians, and relu and pooled are None, since an
+    angle is no strength. magnitude is set for both gradient kinds. pooled is None also where the pool does not fit.
     """
 
     settings: Settings
@@ -91,10 +96,7 @@ def pads(settings: Settings, size: tuple[int, int]) -> tuple[tuple[int, int], tu
     padding = settings.padding
     sides = padding if isinstance(padding, tuple) else (padding, padding)
     rows, columns = (
-        filters.pad_amounts(n, d * (k - 1) + 1, s, p)
-        for n, k, s, d, p in zip(
-            size, settings.kernel_size, settings.strides, settings.dilation_rate, sides, strict=True
-        )
+        filters.pad_amounts(*axis) for axis in zip(size, settings.reach, settings.strides, sides, strict=True)
     )
     return rows, columns
 

@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from cnnviz import filters, microscope, recipe, road
-from cnnviz.images import Photo
 from cnnviz.ui import address, frame, lab_controls, lab_stages, lab_words, strip
 
 STAGES = ("input", "kernel", "map", "relu", "pool")
@@ -21,8 +20,15 @@ def words(label: str, key: str, texts: tuple[Callable[[road.Road], str], ...]) -
 
 
 @st.fragment
-def lab(photo: Photo) -> None:
-    """All but the picture strip: a changed control runs, sends and draws only this part again."""
+def lab(owner: str, digest: str) -> None:
+    """All but the picture strip: a changed control runs, sends and draws only this part again.
+
+    It is given no photo, since Streamlit keeps a fragment's arguments as long as the tab is open. digest: of the
+    picture that the strip shows.
+    """
+    photo = strip.in_hand(owner)
+    if photo.digest != digest:  # the owner was away for an hour: the strip has to say so, too
+        st.rerun()
     texts = []
     with st.grid(5, min_column_width=200, gap=(24, 32), key="road"):
         # all five at once, so that the first ones do not stand wider until the last has come
@@ -132,4 +138,4 @@ owner = frame.page(
     "Kernel lab", "A kernel slides over the picture. Move over any stage to see one window’s arithmetic."
 )
 lab_controls.drop_endless_numbers()
-lab(strip.strip(owner))
+lab(owner, strip.strip(owner).digest)

@@ -341,3 +341,10 @@ def test_map_relu_and_pool_are_drawn_on_one_scale(view, scale):
     for stage in ("stage_map", "stage_relu", "stage_pool"):
         assert mounted[stage]["bar"] == scale.css
         assert mounted[stage]["picture"].startswith("data:image/png;base64,")
+
+
+def test_words_of_a_link_are_not_read_as_markdown():
+    app = opened(KERNELS, kernel="![](//host.example/a.png)", compare="[a](b)")
+    captions = [caption.value for caption in app.caption if "not in this list" in caption.value]
+    assert len(captions) == 2
+    assert not any("![](" in caption or "[a](" in caption for caption in captions)

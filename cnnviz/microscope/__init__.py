@@ -14,8 +14,8 @@ stage   {"road", "role": "input" | "map" | "relu" | "pool" | ..., "title", "sub"
 kernel  {"weights": [[...]], "title", "sub", "shape", "range", "bar", "fixed", "most": [rows, columns], "why",
         "edited", "canUndo", "turn": of the edit
         seen last, "problem": a sentence after a refused edit, whose cell then shows what holds};
-        answers with the trigger "edit": {"cells": [[row, column, text]]} | {"paste": text} | {"rows", "columns"} |
-        {"tool": "flip" | "negate" | "transpose" | "normalize" | "undo" | "reset"}
+        answers with the trigger "edit": {"cells": [[row, column, text]]}, alone or with {"paste": text} |
+        {"rows", "columns"} | {"tool": "flip" | "negate" | "transpose" | "normalize" | "undo" | "reset"}
 window  {"road", "plane": digest, "parts": [{"name", "channel", "weights": [[...]]}], "combine": "sum" | "magnitude" |
         "direction", "bias", "kernelSize", "strides", "padding": [[top, bottom], [left, right]], "dilation", "output",
         "relu", "limit": end of the map's color scale, "pool": null | {"kind", "size", "strides", "padding", "output"},

@@ -60,7 +60,7 @@ function mountGrid(root) {
       input.onkeydown = (event) => onKey(event, row, column)
       input.onpaste = (event) => {
         const text = event.clipboardData.getData("text")
-        if (/^[−+-]?\d*[.,/]?\d+$/.test(text.trim())) return // one number goes into the cell as usual
+        if (/^[^\s;,|]*,?[^\s;,|]*$/.test(text.trim())) return // one number goes into the cell as usual
         event.preventDefault()
         send({ paste: text })
       }
@@ -94,9 +94,8 @@ function mountGrid(root) {
   function commit(n) {
     const input = inputs[n]
     if (!input || input.value.trim() === input.dataset.shown || pending.get(n) === input.value) return
-    // all that the server has not answered yet goes along: of two quick edits it may only see the second
     pending.set(n, input.value)
-    send({ cells: [...pending].map(([at, text]) => [Math.floor(at / columns()), at % columns(), text]) })
+    send({})
   }
 
   function onKey(event, row, column) {
@@ -150,7 +149,12 @@ function mountGrid(root) {
     update(next, setTriggerValue) {
       data = next
       if (data.turn === turn) pending.clear()
-      send = (change) => setTriggerValue("edit", { ...change, turn: (turn = Date.now()) })
+      send = (change) => {
+        // what the server has not answered yet goes along: of two quick changes it may only see the second
+        const cells = [...pending].map(([at, text]) => [Math.floor(at / columns()), at % columns(), text])
+        if (Object.keys(change).length) pending.clear()
+        setTriggerValue("edit", { ...change, cells, turn: (turn = Date.now()) })
+      }
       find(".name").textContent = data.title
       find(".sub").textContent = data.sub
       find(".shape").textContent = data.shape

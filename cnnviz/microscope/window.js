@@ -248,6 +248,7 @@ function mountWindow(root) {
     cursor = { ...cursor, row: clamp(to.row, 0, rows - 1), column: clamp(to.column, 0, columns - 1) }
     scrub()
     show()
+    if (pinned) setPin(true)
   }
 
   function scrub() {
@@ -265,6 +266,7 @@ function mountWindow(root) {
 
   function play(on) {
     clearInterval(playing)
+    if (on && pinned) setPin(false)
     playing = on ? setInterval(() => step(1), STEP / Number(find(".speed").value)) : null
     find(".play").textContent = on ? "Pause" : "Play"
     find(".play").setAttribute("aria-pressed", String(Boolean(on)))

@@ -9,6 +9,8 @@ from typing import Literal
 
 import streamlit as st
 
+from cnnviz.ui import frame
+
 
 def kept(param: str, default: str = "") -> str:
     """The value of `?param=`; change it by assigning to st.session_state[param] before this call, or in a callback."""
@@ -44,5 +46,5 @@ def choice(
         label, list(options), format_func=options.__getitem__, key=f"{param}_shown", on_change=changed, width=width
     )
     if asked != known:
-        st.caption(f"The link asks for “{asked[:30]}”, which is not in this list.")
+        st.caption(f"The link asks for “{frame.escape(asked[:30])}”, which is not in this list.")
     return known

@@ -209,10 +209,9 @@ def map_size(settings: road.Settings, size: Size) -> Size | None:
     """Rows and columns of the feature map, or None where the kernel does not fit."""
     try:
         (top, bottom), (left, right) = road.pads(settings, size)
-        reach = [d * (k - 1) + 1 for d, k in zip(settings.dilation_rate, settings.kernel_size, strict=True)]
         return (
-            filters.output_size(size[0], reach[0], settings.strides[0], (top, bottom)),
-            filters.output_size(size[1], reach[1], settings.strides[1], (left, right)),
+            filters.output_size(size[0], settings.reach[0], settings.strides[0], (top, bottom)),
+            filters.output_size(size[1], settings.reach[1], settings.strides[1], (left, right)),
         )
     except ValueError:
         return None

@@ -24,6 +24,7 @@ def draw_kernel(hand: weights.Hand, grid: Floats, plane: int | None, fixed: bool
     room: the rows and columns that the picture has for a window.
     """
     most = [max(have, min(kernels.MAX_SIDE, free)) for have, free in zip(grid.shape[:2], room, strict=True)]
+    why = "" if min(most) == kernels.MAX_SIDE else f"At most {most[0]} × {most[1]}: larger ones leave the picture."
     shown = grid if grid.ndim == 2 else grid[..., plane or 0]
     if fixed:
         sub = f"{('x', 'y')[plane or 0]} of the pair, fixed"
@@ -44,9 +45,7 @@ def draw_kernel(hand: weights.Hand, grid: Floats, plane: int | None, fixed: bool
             "bar": display.signed_scale(1).css,
             "fixed": fixed,
             "most": most,
-            "why": ""
-            if min(most) == kernels.MAX_SIDE
-            else f"at most {most[0]} × {most[1]}: the picture has no more room",
+            "why": why,
             "edited": hand.edited is not None,
             "canUndo": weights.can_undo(),
             "problem": problem,

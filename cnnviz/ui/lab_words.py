@@ -53,7 +53,7 @@ def map_formula(walked: road.Road) -> str:
     """How many cells the feature map has, and why."""
     s = walked.settings
     size = (walked.pixels.shape[0], walked.pixels.shape[1])
-    return size_formula(size, _reach(s), s.strides, road.pads(s, size))
+    return size_formula(size, s.reach, s.strides, road.pads(s, size))
 
 
 def pool_formula(walked: road.Road) -> str:
@@ -61,11 +61,6 @@ def pool_formula(walked: road.Road) -> str:
     s = walked.settings
     cells = (walked.feature_map.shape[0], walked.feature_map.shape[1])
     return size_formula(cells, s.pool_size, s.pool_strides) if walked.pooled is not None else ""
-
-
-def _reach(s: road.Settings) -> tuple[int, int]:
-    y, x = (d * (k - 1) + 1 for d, k in zip(s.dilation_rate, s.kernel_size, strict=True))
-    return y, x
 
 
 def relu_share(walked: road.Road) -> str:
@@ -122,7 +117,7 @@ def dilation(walked: road.Road) -> str:
     s = walked.settings
     return (
         "**Dilation.** The weights move apart and skip pixels: the kernel sees further and has no more weights. "
-        f"Here {times(s.kernel_size)} weights reach over {times(_reach(s))} pixels."
+        f"Here {times(s.kernel_size)} weights reach over {times(s.reach)} pixels."
     )
 
 

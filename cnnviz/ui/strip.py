@@ -68,6 +68,15 @@ def strip(owner: str) -> images.Photo:
     return photo
 
 
+def in_hand(owner: str) -> images.Photo:
+    """The picture in hand once the strip has been shown; asking counts as being there (see `cnnviz.ui.store`)."""
+    own, choice = PHOTOS.get(owner), st.session_state.get("picture")
+    if choice == OWN and own is not None:
+        return own
+    known = [s.key for s in samples.samples()]
+    return samples.photo(choice if choice in known else known[0])
+
+
 def caption(photo: images.Photo) -> str:
     """One line that says which picture this is and what was done to it, as Markdown."""
     height, width = photo.pixels.shape[:2]

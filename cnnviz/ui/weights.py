@@ -120,6 +120,10 @@ def edit(plane: int | None) -> None:
     st.session_state["kernel_turn"] = sent.get("turn", 0)
     now = weights(hand(), 1 if plane is None else 3).copy()
     try:
+        for row, column, text in sent.get("cells", ()):
+            now[(int(row), int(column), *(() if plane is None else (plane,)))] = kernels.parse_number(str(text))
+        if sent.get("cells"):
+            change(now)
         if sent.get("tool") == "undo":
             undo()
         elif sent.get("tool") == "reset":
@@ -133,12 +137,7 @@ def edit(plane: int | None) -> None:
             if plane is not None and block.ndim == 2:
                 block = _with_plane(kernels.resize(now, *block.shape), plane, block)
             change(block)
-        else:
-            for row, column, text in sent["cells"]:
-                cell = (int(row), int(column), *(() if plane is None else (plane,)))
-                now[cell] = kernels.parse_number(str(text))
-            change(now)
-    except (ValueError, IndexError) as error:
+    except (ValueError, LookupError) as error:
         st.session_state["kernel_problem"] = str(error)
 
 
