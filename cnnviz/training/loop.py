@@ -1,0 +1,348 @@
+"""The training loop: epochs of steps, each recorded; after every epoch validation, checkpoints and a snapshot."""
+
+import csv
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnviz import evaluation
+from cnnviz.layers import with_classes
+from cnnviz.networks import architectures
+from cnnviz.networks.predict import probabilities
+from cnnviz.training import snapshots
+from cnnviz.training.batches import Batches, class_weights
+from cnnviz.training.config import TrainingConfig
+from cnnviz.training.control import Control
+from cnnviz.training.prepare import Prepared
+from cnnviz.training.record import Run, write_json
+
+EVERY = 0.25  # seconds between two recorded steps at least
+AHEAD = 4  # batches made while the network trains
+_AVERAGE_STEPS = 8  # the mean of the weights is brought up to date this often: 3 ms for a million weights
+_PROGRESS = "progress.json"
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on. The message is one sentence for the user."""
+
+
+@dataclass
+class Progress:
+    """How far a run has come: whole epochs and steps done, and the best epoch by validation loss."""
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_loss: float = float("inf")
+    seconds: float = 0.0
+
+
+def accuracy(truth: Any, answer: Any) -> Any:
+    """Share of right answers, for one output (p above ½) and for several (the largest); targets may be smoothed."""
+    if answer.shape[-1] == 1:
+        right = keras.ops.equal(truth > 0.5, answer > 0.5)[..., 0]
+    else:
+        right = keras.ops.equal(keras.ops.argmax(truth, -1), keras.ops.argmax(answer, -1))
+    return keras.ops.cast(right, "float32")
+
+
+def build(config: TrainingConfig, classes: int, steps: int) -> Any:
+    """The compiled network for this many classes, trained for this many steps in all."""
+    layers = with_classes(config.network(), classes)
+    if config.mixed_precision:
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    keras.utils.set_random_seed(config.seed)
+    model = architectures.build(layers, config.input().shape, name="network", seed=config.seed)
+    if config.start:
+        _start_from(model, config.start)
+    compile_(model, config, steps)
+    return model
+
+
+def compile_(model: Any, config: TrainingConfig, steps: int) -> None:
+    """Give the network its optimizer, loss and accuracy."""
+    rate: Any = config.learning_rate
+    if config.schedule == "cosine":
+        warm = max(1, min(steps // 10, steps - 1))
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate / 50, max(1, steps - warm), warmup_target=rate, warmup_steps=warm
+        )
+    makers = {
+        "adam": keras.optimizers.Adam,
+        "sgd": lambda given: keras.optimizers.SGD(given, momentum=0.9, nesterov=True),
+        "rmsprop": keras.optimizers.RMSprop,
+        "adamw": lambda given: keras.optimizers.AdamW(given, weight_decay=config.weight_decay),
+    }
+    optimizer = makers[config.optimizer](rate)
+    if config.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    one = model.output_shape[-1] == 1
+    loss = keras.losses.BinaryCrossentropy() if one else keras.losses.CategoricalCrossentropy()
+    model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
+
+
+def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, resume: bool) -> Progress:
+    """Train until the last epoch, the patience or the time is over, or the user asks for the end.
+
+    Leaves model.keras, the best epoch by validation loss, and last.keras to go on from. TrainingError with a sentence
+    where the loss is no number any more.
+    """
+    train, validation = prepared.parts["train"], prepared.parts["validation"]
+    classes = len(prepared.dataset.labels)
+    size = min(config.batch_size, len(train.truth))
+    weights = class_weights(train.truth, classes) if config.class_weights else None
+    steps_each = max(1, len(train.truth) // size)
+    progress = Progress()
+    if resume and run.checkpoint.exists():
+        model, progress = _resumed(run)
+    else:
+        model = build(config, classes, steps_each * config.epochs)
+    batches = Batches(
+        train.pictures,
+        train.truth,
+        int(model.output_shape[-1]),
+        size,
+        config.input(),
+        config.augmentation,
+        config.label_smoothing,
+        weights,
+        config.seed,
+    )
+    average = Average(model, config.average, run.path / "average.npz") if config.average else None
+    log = _Log(run, config, model)
+    pinned = validation if len(validation.truth) else train
+    camera = snapshots.Camera(run.snapshots, model, pinned.pictures[0], config.input())
+    run.append(
+        "start",
+        resumed=progress.epoch,
+        step=progress.step,
+        epochs=config.epochs,
+        steps=steps_each,
+        batch_size=size,
+        parameters=int(model.count_params()),
+        labels=list(prepared.dataset.labels),
+        pictures={name: len(part.truth) for name, part in prepared.parts.items()},
+        majority=_majority(validation.truth),
+    )
+    if not progress.epoch:
+        camera.take(0, None)
+    started = time.monotonic() - progress.seconds
+    with ThreadPoolExecutor(2) as pool:
+        while progress.epoch < config.epochs and not control.finish.is_set():
+            losses = _epoch(run, model, batches, progress, control, average, pool)
+            kept = average.put_in(model) if average else None
+            answers = probabilities(model, validation.pictures, config.input())
+            values = _validated(answers, validation.truth)
+            best = values["val_loss"] < progress.best_loss or progress.epoch == 0
+            if best:
+                _save_plain(model, run.network)
+            progress.epoch += 1
+            camera.take(progress.epoch, _confusion(answers, validation.truth, classes))
+            if average and kept is not None:
+                average.take_out(model, kept)
+            if best:
+                progress.best_epoch, progress.best_loss = progress.epoch, values["val_loss"]
+            progress.seconds = time.monotonic() - started
+            rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+            values = {**losses, **values, "learning_rate": rate, "seconds": round(progress.seconds, 2)}
+            _save(model, run.checkpoint)
+            if average:
+                average.save()
+            write_json(run.path / _PROGRESS, progress.__dict__)
+            run.append("epoch", epoch=progress.epoch, step=progress.step, best=best, **values)
+            log.epoch(progress.epoch, values)
+            if config.patience and progress.epoch - progress.best_epoch >= config.patience:
+                run.append("note", message=f"No better for {config.patience} epochs, so training ended early.")
+                break
+            if config.minutes and progress.seconds > 60 * config.minutes:
+                run.append("note", message=f"The {config.minutes:g} minutes are over, so training ended early.")
+                break
+    return progress
+
+
+def _epoch(
+    run: Run,
+    model: Any,
+    batches: Batches,
+    progress: Progress,
+    control: Control,
+    average: "Average | None",
+    pool: ThreadPoolExecutor,
+) -> dict[str, float]:
+    """One pass over the training pictures; the mean loss and accuracy over it."""
+    sums, done, window, since = np.zeros(2), 0, 0, time.monotonic()
+    model.reset_metrics()
+    for inputs, wanted, weight in _ahead(batches, progress.epoch, pool):
+        if not control.running.is_set():
+            run.set_state(paused=True)
+            control.running.wait()
+            run.set_state(paused=False)
+            since, window = time.monotonic(), 0
+            model.reset_metrics()
+        if control.finish.is_set() and progress.epoch:
+            break
+        values = model.train_on_batch(
+            inputs, wanted, sample_weight=weight if batches.weights is not None else None, return_dict=True
+        )
+        progress.step += 1
+        window += 1
+        if average is not None and progress.step % _AVERAGE_STEPS == 0:
+            average.update(model, progress.step)
+        now = time.monotonic()
+        last = done + window == len(batches)
+        if now - since >= EVERY or progress.step <= 2 or last:
+            loss, right = float(values["loss"]), float(values["accuracy"])
+            if not np.isfinite(loss):
+                raise TrainingError(
+                    f"The loss is no number any more at step {progress.step}: the learning rate is too high; "
+                    "try a tenth of it."
+                )
+            rate = window * batches.batch_size / max(now - since, 1e-9)
+            run.append(
+                "step",
+                epoch=progress.epoch + 1,
+                step=progress.step,
+                loss=round(loss, 5),
+                accuracy=round(right, 5),
+                rate=round(rate, 1),
+            )
+            sums += np.array([loss, right]) * window
+            done, window, since = done + window, 0, now
+            model.reset_metrics()
+    done = max(done, 1)
+    return {"loss": round(float(sums[0] / done), 5), "accuracy": round(float(sums[1] / done), 5)}
+
+
+def _ahead(batches: Batches, epoch: int, pool: ThreadPoolExecutor) -> Iterator[tuple[NDArray[np.float32], ...]]:
+    """The batches of an epoch, some made ahead in threads (NumPy and OpenCV let others work meanwhile)."""
+    waiting: deque[Future[tuple[NDArray[np.float32], ...]]] = deque()
+    for number in range(len(batches)):
+        waiting.append(pool.submit(batches.batch, epoch, number))
+        if len(waiting) >= AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _validated(answers: NDArray[np.float64], truth: NDArray[np.int64]) -> dict[str, Any]:
+    """Loss and accuracy on the validation pictures, how often each class was answered, and sure mistakes."""
+    if not np.isfinite(answers).all():
+        raise TrainingError(
+            "The network's answers are no numbers any more: the learning rate is too high; try a tenth."
+        )
+    rows = np.arange(len(truth))
+    best = answers.argmax(axis=1)
+    wrong = best != truth
+    return {
+        "val_loss": float(-np.log(np.clip(answers[rows, truth], evaluation.SMALLEST, 1)).mean()),
+        "val_accuracy": float((~wrong).mean()),
+        "val_predicted": np.bincount(best, minlength=answers.shape[1]).tolist(),
+        "val_sure_mistakes": float((wrong & (answers[rows, best] > 0.9)).mean()),
+    }
+
+
+def _confusion(answers: NDArray[np.float64], truth: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    return np.bincount(truth * classes + answers.argmax(axis=1), minlength=classes**2).reshape(classes, classes)
+
+
+def _majority(truth: NDArray[np.int64]) -> float:
+    return float(np.bincount(truth).max() / len(truth)) if len(truth) else 0.0
+
+
+class Average:
+    """The running mean of all weights, batch norm's statistics included: often better than the last weights.
+
+    Each _AVERAGE_STEPS steps: mean ← m·mean + (1 − m)·weights with m = momentum^_AVERAGE_STEPS, less at the start
+    (m at most (1 + t)/(10 + t) after t steps), as Polyak averaging is done since Tan and Le 2019.
+    """
+
+    def __init__(self, model: Any, momentum: float, path: Path):
+        self.momentum, self.path = momentum, path
+        self.mean = [np.array(value) for value in model.get_weights()]
+        with suppress(OSError, KeyError, ValueError), np.load(path) as saved:
+            self.mean = [saved[f"arr_{index}"] for index in range(len(self.mean))]
+
+    def update(self, model: Any, step: int) -> None:
+        momentum = min(self.momentum, (1 + step) / (10 + step)) ** _AVERAGE_STEPS
+        for mean, now in zip(self.mean, model.get_weights(), strict=True):
+            mean *= momentum
+            mean += (1 - momentum) * now
+
+    def put_in(self, model: Any) -> list[NDArray[Any]]:
+        """The mean becomes the network's weights; returns those that it had."""
+        had: list[NDArray[Any]] = model.get_weights()
+        model.set_weights(self.mean)
+        return had
+
+    def take_out(self, model: Any, had: list[NDArray[Any]]) -> None:
+        model.set_weights(had)
+
+    def save(self) -> None:
+        temporary = self.path.with_name(".average.npz")
+        np.savez(temporary, *self.mean)
+        os.replace(temporary, self.path)
+
+
+class _Log:
+    """TensorBoard and CSV beside the record, where they were asked for."""
+
+    def __init__(self, run: Run, config: TrainingConfig, model: Any):
+        self.board: Any = None
+        self.table = run.path / "history.csv" if config.csv else None
+        if config.tensorboard:
+            self.board = keras.callbacks.TensorBoard(log_dir=str(run.path / "tensorboard"), write_graph=False)
+            self.board.set_model(model)
+
+    def epoch(self, epoch: int, values: dict[str, Any]) -> None:
+        numbers = {name: value for name, value in values.items() if isinstance(value, float)}
+        if self.board is not None:
+            self.board.on_epoch_end(epoch, numbers)
+        if self.table is not None:
+            new = not self.table.exists()
+            with self.table.open("a", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, ["epoch", *numbers])
+                if new:
+                    writer.writeheader()
+                writer.writerow({"epoch": epoch, **numbers})
+
+
+def _start_from(model: Any, path: str) -> None:
+    """Take over the weights of another network where layers in the same place have the same shapes."""
+    try:
+        other = keras.saving.load_model(path, compile=False)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"The network to start from cannot be read: {str(error)[:120]}") from None
+    for new, old in zip(model.layers, other.layers, strict=False):
+        weights = old.get_weights()
+        if [value.shape for value in weights] == [value.shape for value in new.get_weights()]:
+            new.set_weights(weights)
+
+
+def _resumed(run: Run) -> tuple[Any, Progress]:
+    model = keras.saving.load_model(run.checkpoint, custom_objects={"accuracy": accuracy})
+    with suppress(OSError, ValueError, TypeError):
+        return model, Progress(**json.loads((run.path / _PROGRESS).read_text("utf-8")))
+    return model, Progress()
+
+
+def _save(model: Any, path: Path) -> None:
+    """Write a network as a whole or not at all."""
+    temporary = path.with_name(f".{path.stem}.new.keras")
+    model.save(temporary)
+    os.replace(temporary, path)
+
+
+def _save_plain(model: Any, path: Path) -> None:
+    """Write the network without its optimizer, as it is used and shipped."""
+    _save(keras.Model(model.inputs, model.outputs, name=model.name), path)

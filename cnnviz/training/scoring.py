@@ -1,0 +1,85 @@
+"""The end of a run: the best network is scored once on the test pictures, and its card is written."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from cnnviz import evaluation
+from cnnviz.cards import Card, write_card
+from cnnviz.data.dataset import Dataset
+from cnnviz.data.preprocessing import Preprocessing
+from cnnviz.networks.baseline import baseline
+from cnnviz.networks.predict import probabilities
+from cnnviz.training.config import TrainingConfig
+from cnnviz.training.prepare import Prepared, Say, open_data, read
+from cnnviz.training.record import Run
+
+SURE = 0.95  # share of the right validation answers that the threshold accepts
+MOST_FOREIGN = 1000  # foreign pictures looked at
+_NOT_FOR = (
+    "Decisions about people, safety or money. It knows its own classes only and answers with one of them whatever it is "
+    "shown."
+)
+
+
+def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, device: str, say: Say) -> Card:
+    """Score model.keras and write card.json; the test pictures are used here and nowhere else."""
+    model = keras.saving.load_model(run.network, compile=False)
+    labels, preprocessing = prepared.dataset.labels, config.input()
+    train, validation, test = (prepared.parts[name] for name in ("train", "validation", "test"))
+    say("scoring", 0, len(test.truth))
+    answers = probabilities(model, validation.pictures, preprocessing)
+    threshold = evaluation.threshold(answers, validation.truth, SURE) if len(validation.truth) else None
+    scores: dict[str, Any] = {"test": None}
+    if len(validation.truth):
+        scores["validation"] = evaluation.scores(answers, validation.truth, labels).to_json()
+    if len(test.truth):
+        answers = probabilities(
+            model, test.pictures, preprocessing, say=lambda done, total: say("scoring", done, total)
+        )
+        scores["test"] = evaluation.scores(answers, test.truth, labels).to_json()
+        np.savez_compressed(run.path / "answers.npz", answers=answers.astype(np.float32), truth=test.truth)
+        scores["baseline"] = {
+            "what": "mean brightness, chroma and contrast, logistic regression",
+            "accuracy": baseline(train.pictures, train.truth, test.pictures, test.truth),
+        }
+    if prepared.dataset.references:
+        scores["references"] = [
+            {"what": one.what, "lowest": one.lowest, "highest": one.highest} for one in prepared.dataset.references
+        ]
+    if config.foreign and threshold is not None:
+        scores["foreign"] = foreign(model, config, preprocessing, threshold, say)
+    card = Card(
+        name=run.id,
+        title=f"{prepared.dataset.name}: {', '.join(labels[:4])}{' …' if len(labels) > 4 else ''}"[:80],
+        task=config.task,
+        labels=labels,
+        preprocessing=preprocessing,
+        architecture=config.to_json()["architecture"],
+        parameters=int(model.count_params()),
+        data={
+            "name": prepared.dataset.name,
+            "licence": prepared.dataset.licence,
+            **{name: len(part.truth) for name, part in prepared.parts.items()},
+            "left_out": len(prepared.split.left_out),
+            "seed": prepared.split.seed,
+            "given": prepared.split.given,
+        },
+        scores=scores,
+        threshold=threshold,
+        training={"command": command, "seed": config.seed, "device": device, "keras": keras.__version__},
+        not_for=_NOT_FOR,
+    )
+    write_card(card, run.card)
+    return card
+
+
+def foreign(
+    model: Any, config: TrainingConfig, preprocessing: Preprocessing, threshold: float, say: Say
+) -> dict[str, Any]:
+    """How many pictures that belong to no class still pass the threshold."""
+    dataset: Dataset = open_data(config.foreign, config, None, say)
+    chosen = np.random.default_rng(config.seed).permutation(len(dataset))[:MOST_FOREIGN]
+    answers = probabilities(model, read(dataset, sorted(chosen.tolist()), preprocessing), preprocessing)
+    return {"name": dataset.name, "n": len(answers), "accepted": evaluation.accepted(answers, threshold)}
