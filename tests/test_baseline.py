@@ -157,3 +157,16 @@ def test_it_is_the_regression_on_standardised_numbers() -> None:
         gradient = x.T @ (p - labels) + penalty @ weights
         weights -= np.linalg.solve((x.T * (p * (1 - p))) @ x + penalty, gradient)
     assert baseline(train, labels, test, truth) == pytest.approx(np.mean((y @ weights > 0) == truth), abs=0.005)
+
+
+@pytest.mark.keras
+def test_a_number_that_varies_little_counts_as_much_as_one_that_varies_much() -> None:
+    """Brightness varies by 30 levels and contrast by a tenth; the class hangs on both, each by its own deviation."""
+    rng = np.random.default_rng(9)
+    pictures = np.zeros((600, 8, 8, 1), np.uint8) + rng.integers(100, 201, (600, 1, 1, 1)).astype(np.uint8)
+    for picture, raised in zip(pictures.reshape(600, 64), rng.integers(1, 20, 600), strict=True):
+        picture[:raised] += 1
+    brightness, _, contrast = numbers(pictures).T
+    labels = (brightness - brightness.mean()) / brightness.std() + (contrast - contrast.mean()) / contrast.std() > 0
+    truth = labels.astype(int)
+    assert baseline(pictures[:200], truth[:200], pictures[200:], truth[200:]) >= 0.97

@@ -140,6 +140,7 @@ WHOLE = json.dumps(CARD.to_json(), indent=1)
         (within("preprocessing", fit=["crop"]), "preprocessing's fit is"),
         (content(architecture=None), "architecture is None; it must be the name of a network or a list"),
         (content(architecture=[]), r"architecture is \[\]"),
+        (content(architecture=7), "architecture is 7"),
         (content(parameters=-1), "parameters is -1; it must be a whole number"),
         (content(parameters=1.5), "parameters is 1.5"),
         (content(parameters=True), "parameters is True"),

@@ -136,6 +136,8 @@ def test_counts_and_calibration_agree_with_plain_loops(seed: int) -> None:
     assert got.confusion == tuple(map(tuple, confusion))
     assert got.calibration_error == pytest.approx(error, abs=1e-12)
     assert got.majority == max(np.bincount(truth)) / len(truth)
+    for index, one in enumerate(got.per_class.values()):
+        assert one.recall_interval == (wilson(confusion[index][index], one.n) if (truth == index).any() else None)
     assert Scores.from_json(json.loads(json.dumps(got.to_json(), allow_nan=False)), labels) == got
 
 
@@ -267,6 +269,7 @@ NAN, INF = float("nan"), float("inf")
         (lambda: Scores.from_json(hand(n=7), LABELS), "states 7 as n, but .* gives 6"),
         (lambda: Scores.from_json(hand(interval=[0.6, 0.7]), LABELS), "as interval, but .* gives 0.3 to 0.9032"),
         (lambda: Scores.from_json(hand(interval=0.6), LABELS), "states 0.6 as interval"),
+        (lambda: Scores.from_json(hand(interval=[0.3]), LABELS), r"states \[0.3\] as interval"),
         (lambda: Scores.from_json(hand(majority=0.1), LABELS), "states 0.1 as majority"),
         (lambda: Scores.from_json(hand(confusion=[[1, 2], [3, 4]]), LABELS), "expected 3 rows of 3 counts"),
         (lambda: Scores.from_json(hand(confusion=[[0] * 3] * 3), LABELS), "not all of them 0"),
@@ -277,6 +280,7 @@ NAN, INF = float("nan"), float("inf")
         (lambda: Scores.from_json(hand(), ("cat", "dog", "owl")), "must hold the labels cat, dog, owl"),
         (lambda: Scores.from_json(hand(calibration_error=NAN), LABELS), "calibration error is nan"),
         (lambda: Scores.from_json(hand(calibration_error=2), LABELS), "calibration error is 2"),
+        (lambda: Scores.from_json(hand(calibration_error=True), LABELS), "calibration error is True"),
         (lambda: Scores.from_json(hand(log_loss="low"), LABELS), "log loss is 'low'"),
     ],
 )

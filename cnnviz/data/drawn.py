@@ -104,24 +104,27 @@ class Sheet:
         """The picture, uint8 (size, size, 3), lit from some side and with noise.
 
         light: brightness goes from 1 − light to 1 + light across the picture at most, in a direction by chance.
-        noise: levels that a value is changed by, at most; equally likely up to it.
+        noise: levels that a value is changed by at most, any as likely as another.
         """
         size = self.canvas.shape[0] // OVERSAMPLING
-        # averages whole blocks of pixels: sums of integers, the same on every machine
-        picture = cv2.resize(self.canvas, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
+        # means of whole blocks, the same on every machine; two halves take a third of the time of one quarter
+        half = cv2.resize(self.canvas, (2 * size, 2 * size), interpolation=cv2.INTER_AREA)
+        picture = cv2.resize(half, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
         direction = random.uniform(0, 2 * math.pi)
         across = np.linspace(-1, 1, size, dtype=np.float32)
         x, y = across * np.float32(math.cos(direction)), across[:, np.newaxis] * np.float32(math.sin(direction))
         picture *= (np.float32(1) + np.float32(light / math.sqrt(2)) * (x + y))[..., np.newaxis]
         if noise:
-            picture += random.integers(-noise, noise, picture.shape, np.int8, endpoint=True)
+            # one byte a value costs a fifth of one random number
+            grain = np.frombuffer(random.bytes(picture.size), np.int8).reshape(picture.shape)
+            picture += grain * np.float32(noise / 128)
         levels: Pixels = np.rint(picture.clip(0, 255)).astype(np.uint8)
         return levels
 
 
-_ANGLES = np.linspace(0, 2 * math.pi, 48, endpoint=False)
+_ANGLES = np.linspace(0, 2 * math.pi, 32, endpoint=False)
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
-_STEPS = np.linspace(0, 1, 17)
+_STEPS = np.linspace(0, 1, 13)
 _BEND = np.stack([(1 - _STEPS) ** 2, 2 * _STEPS * (1 - _STEPS), _STEPS**2], axis=1)
 
 
@@ -157,7 +160,8 @@ def mixed(first: Color, second: Color, share: float) -> Color:
 
 
 def _circle(_: np.random.Generator) -> Points:
-    return oval(0, 0, 0.72, 0.72)
+    angles = np.linspace(0, 2 * math.pi, 64, endpoint=False)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1) * 0.72
 
 
 def _square(_: np.random.Generator) -> Points:

@@ -1,0 +1,224 @@
+"""The command line: python -m cnnviz data | train | evaluate | models."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cnnviz.cards import CardError, listed
+from cnnviz.data import cleaning
+from cnnviz.data.dataset import DataError
+from cnnviz.data.fingerprints import scan
+from cnnviz.data.sources import open_dataset
+from cnnviz.images import ImageError
+from cnnviz.training import record
+from cnnviz.training.config import Augmentation, ConfigError, TrainingConfig
+from cnnviz.training.record import RecordError, Run
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow is talkative, and stderr is for our sentences
+_FAULTS = (CardError, ConfigError, DataError, ImageError, RecordError, OSError)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """A CNN laboratory: data sets judged, networks trained and scored. The pages start with: streamlit run app.py"""
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def models(as_json: bool) -> None:
+    """List the networks that ship with the app, each with its score."""
+    cards, faults = listed("models")
+    for card in cards.values():
+        if as_json:
+            click.echo(json.dumps(card.to_json(), ensure_ascii=False))
+        else:
+            score = card.test.words() if card.test else "not scored"
+            click.echo(f"{card.name}: {card.title}. {card.parameters:,} parameters. {score}")
+    _end(faults)
+
+
+@main.command()
+@click.argument("path")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--min-bytes", default=cleaning.MIN_BYTES, show_default=True, help="Files below this are listed.")
+@click.option("--min-pixels", default=cleaning.MIN_PIXELS, show_default=True, help="Pictures below this are listed.")
+@click.option("--leave-out", multiple=True, metavar="KIND", help="Write PATH.leave-out.json with these findings.")
+def data(path: str, as_json: bool, min_bytes: int, min_pixels: int, leave_out: tuple[str, ...]) -> None:
+    """Report what is wrong with a data set: a folder per class, a zip, or fer2013.csv. Nothing is changed."""
+    say = _progress()
+    try:
+        dataset = open_dataset(path)
+        seen = scan(dataset, lambda done, total: say("reading", done, total))
+        report = cleaning.report(dataset, seen, min_bytes=min_bytes, min_pixels=min_pixels)
+        if leave_out:
+            written = cleaning.write_leave_out(path, cleaning.suggested(report, leave_out))
+            click.echo(f"Written: {written}", err=True)
+    except _FAULTS as error:
+        raise SystemExit(_sentence(error, as_json, path)) from None
+    click.echo("\n".join(report.json_lines()) if as_json else report.text())
+
+
+def _settings(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for every setting of TrainingConfig and Augmentation, so that none is forgotten here."""
+    skip = ("data", "architecture", "preprocessing", "augmentation", "labels")
+    for of in (TrainingConfig, Augmentation):
+        for one in reversed(fields(of)):
+            if one.name in skip:
+                continue
+            assert one.default is not MISSING
+            name = f"--{one.name.replace('_', '-')}"
+            if isinstance(one.default, bool):
+                command = click.option(name, is_flag=True, default=None)(command)
+            else:
+                command = click.option(name, type=type(one.default), help=f"[default: {one.default!r}]")(command)
+    return command
+
+
+@main.command()
+@click.option("--architecture", default="tiny", show_default=True, help="A preset's name, or a file with its layers.")
+@click.option("--data", "source", default="", help="A folder, a zip, a csv, or a built-in name such as drawn-faces.")
+@click.option("--out", default="", help="The run's directory; otherwise a new one in runs/.")
+@click.option("--labels", default="", help="Only these classes, in this order, with commas between.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out from its last whole epoch.")
+@_settings
+def train(architecture: str, source: str, out: str, labels: str, resume: bool, **given: Any) -> None:
+    """Train a network in the foreground and write its card. Ctrl-C stops; --resume goes on."""
+    from cnnviz.training import worker  # noqa: PLC0415
+
+    try:
+        if resume:
+            run = Run(Path(out))
+            run.config()  # or a sentence
+        else:
+            given = {name: value for name, value in given.items() if value is not None}
+            changes = {one.name for one in fields(Augmentation)}
+            augmentation = Augmentation(**{name: given.pop(name) for name in changes & set(given)})
+            layers = _layers(architecture)
+            names = tuple(name.strip() for name in labels.split(",") if name.strip())
+            config = TrainingConfig(source, layers, labels=names, augmentation=augmentation, **given)
+            run = record.create(Path("runs"), config, path=Path(out) if out else None)
+    except _FAULTS as error:
+        raise SystemExit(_sentence(error, False, source)) from None
+    click.echo(f"Run: {run.path}")
+    say = _Printer(run)
+    try:
+        with say:
+            command = " ".join(["cnnviz", *_shown(sys.argv[1:])])
+            state = worker.work(run, command, resume=resume)
+    except KeyboardInterrupt:
+        worker.stopped(run)
+        state = "stopped"
+    with suppress(RecordError):
+        if run.state().message:
+            click.echo(run.state().message, err=state == "failed")
+    raise SystemExit(0 if state == "finished" else 1)
+
+
+@main.command()
+@click.option("--model", "name", required=True, help="The name of a shipped network, or a run's directory.")
+@click.option("--data", "source", required=True, help="A folder, a zip, a csv, or a built-in name.")
+@click.option("--flip", is_flag=True, help="Answer with the mean over the picture and its mirror image.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def evaluate(name: str, source: str, flip: bool, as_json: bool) -> None:
+    """Score a network: on its own data set's test pictures, or on every picture of another."""
+    from cnnviz.training.evaluate import evaluate as score  # noqa: PLC0415
+
+    try:
+        result = score(name, source, _progress(), flip)
+    except _FAULTS as error:
+        raise SystemExit(_sentence(error, as_json, source)) from None
+    if as_json:
+        values = {"model": result.card.name, "data": result.data, "on": result.on, **result.scores.to_json()}
+        click.echo(json.dumps(values, ensure_ascii=False))
+    else:
+        click.echo(f"{result.card.title} on {result.on} of {result.data}:")
+        click.echo("\n".join(result.scores.lines()))
+    _end(result.passed_over)
+
+
+class _Printer:
+    """Prints a run's new events while it goes, one line an epoch."""
+
+    def __init__(self, run: Run):
+        import threading  # noqa: PLC0415
+
+        self.run, self.over, self.seen = run, threading.Event(), run.events()[1]
+        self.thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join()
+
+    def _follow(self) -> None:
+        going = True
+        while going:
+            going = not self.over.wait(0.5)
+            events, self.seen = self.run.events(self.seen)
+            for event in events:
+                if event["kind"] == "epoch":
+                    click.echo(
+                        f"epoch {event['epoch']:>3}  {event['seconds']:7.0f} s  "
+                        f"loss {event['loss']:.4f}  accuracy {event['accuracy']:.4f}  "
+                        f"validation {event['val_loss']:.4f} {event['val_accuracy']:.4f}{' *' if event['best'] else ''}"
+                    )
+                elif event["kind"] == "note" and "message" in event:
+                    click.echo(event["message"])
+
+
+def _layers(architecture: str) -> str | tuple[Any, ...]:
+    """A preset's name stays; a .json file becomes the list of layers in it."""
+    if not architecture.endswith(".json"):
+        return architecture
+    try:
+        content = json.loads(Path(architecture).read_text("utf-8"))
+    except ValueError:
+        raise ConfigError(f"{Path(architecture).name} is no JSON; a list of layers was expected.") from None
+    if not isinstance(content, list):
+        raise ConfigError(f"{Path(architecture).name} holds no list of layers.")
+    return tuple(content)
+
+
+def _shown(arguments: list[str]) -> list[str]:
+    """The arguments for the card: of paths the last part only, since a card is shown to others."""
+    return [Path(word).name if "/" in word or "\\" in word else word for word in arguments]
+
+
+def _progress() -> Callable[[str, int, int], None]:
+    """A counter on stderr where someone is watching."""
+
+    def say(what: str, done: int, total: int) -> None:
+        if sys.stderr.isatty() and total:
+            click.echo(f"\r{what} {done:,} of {total:,}", err=True, nl=done == total)
+
+    return say
+
+
+def _sentence(error: Exception, as_json: bool, file: str) -> int:
+    """Say what was wrong, as JSON where that was asked for; 1 is the exit status."""
+    text = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    if as_json:
+        click.echo(json.dumps({"file": file, "error": text}, ensure_ascii=False))
+    else:
+        click.echo(text, err=True)
+    return 1
+
+
+def _end(faults: tuple[str, ...]) -> None:
+    for fault in faults:
+        click.echo(fault, err=True)
+    if faults:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m cnnviz")

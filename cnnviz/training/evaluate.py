@@ -1,0 +1,100 @@
+"""Scoring a finished network on any data set: its own test pictures where it is its own, else every picture."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnviz import evaluation
+from cnnviz.cards import FILE, Card, read_card
+from cnnviz.data.dataset import DataError, Dataset
+from cnnviz.data.split import Split
+from cnnviz.images import ImageError
+from cnnviz.networks.predict import probabilities
+from cnnviz.training.config import TrainingConfig
+from cnnviz.training.prepare import open_data, read
+
+MODELS = Path("models")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A score: of which network, on which pictures ("the 3,589 test pictures" or "all 120 pictures")."""
+
+    card: Card
+    data: str
+    on: str
+    scores: evaluation.Scores
+    passed_over: tuple[str, ...]
+
+
+def find_network(name: str) -> Path:
+    """The directory of a network: a path, or a name under models/; DataError with a sentence if there is none."""
+    for path in (Path(name), MODELS / name):
+        if (path / "model.keras").exists() or (path / FILE).exists():
+            return path
+    shipped = sorted(path.parent.name for path in MODELS.glob(f"*/{FILE}"))
+    raise DataError(f"There is no network {name}; give a directory with model.keras and card.json, or {shipped}.")
+
+
+def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: bool = False) -> Evaluation:
+    """Score a network on a data set. DataError, CardError or ImageError with a sentence; loads Keras."""
+    import keras  # noqa: PLC0415 - a wrong name should be answered at once
+
+    folder = find_network(name)
+    card = read_card(folder / FILE)
+    dataset = open_data(data, TrainingConfig(data), None, say)
+    missing = [label for label in dataset.labels if label not in card.labels]
+    if len(missing) == len(dataset.labels):
+        raise DataError(
+            f"{dataset.name} has the classes {', '.join(dataset.labels[:8])}, and {card.name} knows "
+            f"{', '.join(card.labels[:8])}: none in common."
+        )
+    known = [label for label in card.labels if label in dataset.labels]
+    passed_over = tuple(f"class {label}: {card.name} does not know it" for label in missing)
+    dataset = dataset.only(known)
+    indices, on = _own_test(folder, card, dataset)
+    good, unreadable = _readable(dataset, indices)
+    pictures = read(dataset, good, card.preprocessing, lambda done, total: say("reading", done, total))
+    truth = [card.labels.index(dataset.labels[dataset.entries[index].label]) for index in good]
+    if not truth:
+        raise DataError(f"{dataset.name} has no picture that can be read.")
+    try:
+        model: Any = keras.saving.load_model(folder / "model.keras", compile=False)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DataError(f"{folder.name}/model.keras cannot be read; train the network again, or copy it anew.") from None
+    answers = probabilities(
+        model, pictures, card.preprocessing, flip=flip, say=lambda done, total: say("scoring", done, total)
+    )
+    return Evaluation(
+        card, dataset.name, on, evaluation.scores(answers, truth, card.labels), (*passed_over, *unreadable)
+    )
+
+
+def _own_test(folder: Path, card: Card, dataset: Dataset) -> tuple[list[int], str]:
+    """The test pictures that the network never saw if this is its own data set, else all."""
+    saved = folder / "split.json"
+    if saved.exists():
+        split = Split.load(saved)
+        try:
+            indices = list(split.indices(dataset)["test"])
+        except DataError:
+            indices = []  # another data set
+        if indices:
+            return indices, f"the {len(indices):,} test pictures of its own split"
+    given = [index for index, entry in enumerate(dataset.entries) if entry.split == "test"]
+    if given and card.data.get("given") and len(given) == card.data["test"]:
+        return given, f"the {len(given):,} test pictures that the data set sets apart"
+    return list(range(len(dataset))), f"all {len(dataset):,} pictures"
+
+
+def _readable(dataset: Dataset, indices: list[int]) -> tuple[list[int], tuple[str, ...]]:
+    good, bad = [], []
+    for index in indices:
+        try:
+            if dataset.data is not None:
+                dataset.pixels(index)
+            good.append(index)
+        except (ImageError, OSError) as error:
+            bad.append(f"{dataset.entries[index].name}: {error}")
+    return good, tuple(bad)
