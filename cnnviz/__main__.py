@@ -175,17 +175,17 @@ class _Printer:
                     click.echo(event["message"])
 
 
-def _layers(architecture: str) -> str | tuple[Any, ...]:
-    """A preset's name stays; a .json file becomes the list of layers in it."""
+def _layers(architecture: str) -> str | dict[str, Any]:
+    """A preset's name stays; a .json file becomes the layers in it."""
     if not architecture.endswith(".json"):
         return architecture
     try:
         content = json.loads(Path(architecture).read_text("utf-8"))
     except ValueError:
         raise ConfigError(f"{Path(architecture).name} is no JSON; a list of layers was expected.") from None
-    if not isinstance(content, list):
+    if not isinstance(content, dict):
         raise ConfigError(f"{Path(architecture).name} holds no list of layers.")
-    return tuple(content)
+    return content
 
 
 def _shown(arguments: list[str]) -> list[str]:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("cnnviz.presets")
 from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.training.batches import Batches, augment, class_weights, targets
 from cnnviz.training.config import Augmentation, ConfigError
@@ -12,7 +11,10 @@ PICTURES = np.random.default_rng(0).integers(0, 256, (12, 10, 8, 3)).astype(np.u
 TRUTH = np.array([0, 1, 2] * 4)
 
 
-def batches(augmentation: Augmentation = Augmentation(), **changes) -> Batches:
+NONE = Augmentation()
+
+
+def batches(augmentation: Augmentation = NONE, **changes) -> Batches:
     values = {"outputs": 3, "batch_size": 5, "preprocessing": Preprocessing(10, 8), "augmentation": augmentation}
     return Batches(PICTURES, TRUTH, **{**values, **changes})
 

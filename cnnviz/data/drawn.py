@@ -19,7 +19,7 @@ SHAPES = ("circle", "square", "triangle", "star", "cross")
 
 OVERSAMPLING = 4  # drawn this many times larger and averaged down: smooth edges in plain integer arithmetic
 _FRACTION_BITS = 4  # of a coordinate that OpenCV gets
-_CONTRAST = 50  # levels of luminance between a shape and its background, at least
+_CONTRAST = 80  # levels of luminance between a shape and its background, at least
 
 Color = tuple[int, int, int]  # RGB, 0..255
 Points = NDArray[np.float64]  # (n, 2): x to the right, y down
@@ -30,7 +30,7 @@ def drawn_shapes(number: int = 1200, seed: int = 0, size: int = 64) -> Dataset:
     """Circles, squares, triangles, stars and crosses, `size` pixels wide and high, in classes of equal size.
 
     A picture depends on seed and index only, and its scene not on the size: a data set of 600 is the first half of
-    one of 1,200. Shapes and backgrounds differ by at least 50 levels of luminance, so that grey pictures show them too.
+    one of 1,200. Shapes and backgrounds differ by at least 80 levels of luminance, so that grey pictures show them too.
     DataError for a number outside 2..20,000, a size outside 16..512, a seed outside 0..2³² − 1.
     """
     return drawn_dataset("drawn-shapes", SHAPES, draw_shape, number, seed, size)
@@ -170,13 +170,13 @@ def _square(_: np.random.Generator) -> Points:
 
 def _triangle(random: np.random.Generator) -> Points:
     # corners a third of a turn apart, give or take 15 degrees
-    angles = np.array([0, 1, 2]) * (2 * math.pi / 3) + random.uniform(-0.26, 0.26, 3)
+    angles = (np.array([0, 1, 2]) - 0.75) * (2 * math.pi / 3) + random.uniform(-0.26, 0.26, 3)
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
 def _star(random: np.random.Generator) -> Points:
     rays = int(random.integers(5, 8))
-    angles = np.arange(2 * rays) * (math.pi / rays)
+    angles = np.arange(2 * rays) * (math.pi / rays) - math.pi / 2
     radii = np.where(np.arange(2 * rays) % 2, random.uniform(0.38, 0.52), 1)
     return np.stack([np.cos(angles) * radii, np.sin(angles) * radii], axis=1)
 
@@ -196,15 +196,15 @@ def draw_shape(random: np.random.Generator, label: int, size: int) -> Pixels:
     color = ground
     while abs(luminance(color) - luminance(ground)) < _CONTRAST:
         color = tint(random.random(), random.uniform(0, 1), random.uniform(0, 1))
-    radius = random.uniform(0.15, 0.46)
+    radius = random.uniform(0.25, 0.46)
     x, y = random.uniform(radius, 1 - radius, 2)
     sheet = Sheet(size, ground)
-    sheet.place(x, y, radius, random.uniform(0, 2 * math.pi))
+    sheet.place(x, y, radius, random.uniform(-0.45, 0.45))
     points = _OUTLINES[SHAPES[label]](random)
-    if random.random() < 0.5:
+    if random.random() < 0.6:
         sheet.fill(points, color)
     else:
-        # a line of 1.5 to 4 % of the side, drawn inwards so that the shape stays on the sheet
-        width = random.uniform(0.015, 0.04) / radius
+        # a line of 2.5 to 5.5 % of the side, drawn inwards so that the shape stays on the sheet
+        width = random.uniform(0.025, 0.055) / radius
         sheet.stroke(points * (1 - width / 2), width, color, closed=True)
-    return sheet.finished(random, light=random.uniform(0, 0.25), noise=int(random.integers(0, 25)))
+    return sheet.finished(random, light=random.uniform(0, 0.25), noise=int(random.integers(0, 14)))

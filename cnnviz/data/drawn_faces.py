@@ -103,7 +103,7 @@ class _Face:
     def visible(self, color: Color, ground: Color) -> Color:
         """The color, or ink in a line drawing; made darker or brighter where it could not be told from the ground."""
         if self.drawing:
-            return self.outline
+            return self.skin if ground == self.outline else self.outline
         return _apart(color, ground, 45)
 
 
@@ -163,7 +163,7 @@ def draw_face(random: np.random.Generator, label: int, size: int) -> Pixels:
         strength=random.uniform(0, 1),
     )
     x, y = random.uniform(0.42, 0.58), random.uniform(0.45, 0.57)
-    unit, turn, mirrored = random.uniform(0.22, 0.34), random.uniform(-0.32, 0.32), random.random() < 0.5
+    unit, turn, mirrored = random.uniform(0.25, 0.35), random.uniform(-0.3, 0.3), random.random() < 0.5
     sheet.place(0.5, 0.5, 0.5)
     _backdrop(face, ground)
     hairdo = HAIRDOS[int(random.integers(len(HAIRDOS)))]
@@ -254,10 +254,10 @@ def _head_outline(face: _Face, scale: float) -> Points:
 
 
 def _mouth(face: _Face, ground: Color) -> None:
-    half = face.within(0.22, 0.46)
-    depth = half * (0.3 + 0.5 * face.strength) * face.happy  # of the curve, corners to middle
+    half = face.within(0.26, 0.46)
+    depth = half * (0.4 + 0.4 * face.strength) * face.happy  # of the curve, corners to middle
     skew, x = face.within(-0.06, 0.06), face.within(-0.06, 0.06)
-    kind, thick, gap = face.random.random(), face.within(0.08, 0.14), face.within(0.25, 0.75)
+    kind, thick, gap = face.random.random(), face.within(0.08, 0.14), face.within(0.45, 0.8)
     lips = max(LIPS, key=lambda lip: abs(luminance(lip) - luminance(ground)))
     color = face.visible(lips, ground)
     # corners and middle lie on both sides of mouth_y, so that no mood has its mouth higher or lower
@@ -270,12 +270,12 @@ def _mouth(face: _Face, ground: Color) -> None:
     if kind < 0.5:
         face.sheet.stroke(curve(1), thick, color)
         return
-    inside = face.outline if face.drawing else mixed(lips, NIGHT, 0.4)
+    inside = color if face.drawing else mixed(lips, NIGHT, 0.4)
     opening = np.concatenate([curve(gap - 0.25), curve(1.1)[::-1]])
     teeth = np.concatenate([curve(gap - 0.25), curve(gap + (0.1 if kind < 0.75 else 0.5))[::-1]])
     if kind > 0.62:
         face.sheet.fill(opening, inside)
-        face.sheet.fill(teeth, face.skin if face.drawing else WHITE)
+        face.sheet.fill(teeth, ground if face.drawing else WHITE)
     else:
         face.sheet.fill(opening, inside)
     face.sheet.stroke(opening, thick * 0.5, color, closed=True)
@@ -364,7 +364,7 @@ def _beard(face: _Face) -> Color:
         face.area(np.concatenate([edge, jaw]), color)
     elif kind < 0.19:
         face.area(bend((-0.2, h * 0.84), (-0.2, h * long), (0, h * long), (0.2, h * long), (0.2, h * 0.84)), color)
-    if 0.09 < kind < 0.25:
+    if 0.09 < kind < 0.23:
         left = bend((0, top), (-0.2, top - thick), (-0.42, top + curl), (-0.2, top + 2 * thick), (0, top + thick))
         face.area(np.concatenate([left, left[::-1] * (-1, 1)]), face.hair)
     return color if kind < 0.13 else face.skin

@@ -70,9 +70,9 @@ def baseline(
     if known.size == 1:
         return float(np.mean(test_labels == known[0]))
 
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-    from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
-    from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     regression.fit(train, train_labels)

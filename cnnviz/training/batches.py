@@ -73,8 +73,9 @@ def augment(pictures: Pixels, augmentation: Augmentation, rng: np.random.Generat
     """uint8 (b, h, w, c) -> float32 of the same shape, levels 0..255, each picture changed on its own."""
     count, height, width, _ = pictures.shape
     if augmentation.flip:
-        flipped = rng.random(count) < 0.5
-        pictures = np.where(flipped[:, np.newaxis, np.newaxis, np.newaxis], pictures[:, :, ::-1], pictures)
+        flipped = np.flatnonzero(rng.random(count) < 0.5)
+        pictures = pictures.copy()
+        pictures[flipped] = pictures[flipped, :, ::-1]
     if augmentation.moves:
         pictures = _moved(pictures, augmentation, rng)
     levels = pictures.astype(np.float32)
@@ -101,8 +102,8 @@ def _spread(most: float, count: int, rng: np.random.Generator) -> Floats:
 
 def _moved(pictures: Pixels, augmentation: Augmentation, rng: np.random.Generator) -> Pixels:
     count, height, width, channels = pictures.shape
-    angles = np.deg2rad(rng.uniform(-augmentation.rotate, augmentation.rotate, count))
-    zooms = 1 + rng.uniform(-augmentation.zoom, augmentation.zoom, count)
+    angles: Any = np.deg2rad(rng.uniform(-augmentation.rotate, augmentation.rotate, count))
+    zooms: Any = 1 + rng.uniform(-augmentation.zoom, augmentation.zoom, count)
     shifts = rng.uniform(-augmentation.shift, augmentation.shift, (count, 2)) * (width, height)
     whole = not (augmentation.rotate or augmentation.zoom)
     if whole:

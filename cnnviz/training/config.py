@@ -20,6 +20,13 @@ class ConfigError(ValueError):
     """These settings cannot be trained with. The message is one sentence for the user."""
 
 
+def _check_number(name: str, value: Any, lowest: float, highest: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"The {name.replace('_', ' ')} is {value!r}; it must be a number.")
+    if not lowest <= value <= highest:
+        raise ConfigError(f"The {name.replace('_', ' ')} is {value:g}; it must be from {lowest:g} to {highest:g}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Augmentation:
     """How much each training picture may be changed at random, afresh in every epoch.
@@ -68,7 +75,7 @@ class TrainingConfig:
     data: a built-in data set's name or a path; "" for pictures that lie in the run's directory.
     number: how many pictures to draw (drawn data only), or 0 for the source's own number.
     labels: the classes to use, in the order of the outputs; empty for all.
-    architecture: a preset's name, or the list that layers.to_json writes.
+    architecture: a preset's name, or what layers.to_json writes.
     preprocessing: None takes the preset's.
     learning_rate: the highest; the schedule "cosine" climbs for a tenth of the first epochs and then falls to zero.
     weight_decay: per step and learning rate, as in AdamW; for other optimizers it must be 0.
@@ -81,7 +88,7 @@ class TrainingConfig:
     """
 
     data: str
-    architecture: str | tuple[Any, ...] = "tiny"
+    architecture: str | dict[str, Any] = "tiny"
     number: int = 0
     labels: tuple[str, ...] = ()
     preprocessing: Preprocessing | None = None
@@ -106,12 +113,12 @@ class TrainingConfig:
     task: str = "picture"
 
     def __post_init__(self) -> None:
-        for name in ("data", "optimizer", "schedule", "foreign", "start", "task"):
-            if not isinstance(getattr(self, name), str):
-                raise ConfigError(f"The setting {name} is {getattr(self, name)!r}; it must be text.")
-        for name in ("class_weights", "mixed_precision", "tensorboard", "csv"):
-            if not isinstance(getattr(self, name), bool):
-                raise ConfigError(f"The setting {name} is {getattr(self, name)!r}; it is true or false.")
+        for name, kind, what in (
+            *((name, str, "text") for name in ("data", "foreign", "start")),
+            *((name, bool, "true or false") for name in ("class_weights", "mixed_precision", "tensorboard", "csv")),
+        ):
+            if not isinstance(getattr(self, name), kind):
+                raise ConfigError(f"The setting {name} is {getattr(self, name)!r}; it must be {what}.")
         for name, (lowest, highest) in _WHOLE.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
@@ -119,21 +126,22 @@ class TrainingConfig:
             _check_number(name, value, lowest, highest)
         for name, (low, high) in _NUMBERS.items():
             _check_number(name, getattr(self, name), low, high)
+        for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("task", TASKS)):
+            if getattr(self, name) not in choices:
+                raise ConfigError(f"The {name} is {getattr(self, name)!r}; choose {', '.join(choices)}.")
+        self._check_together()
+
+    def _check_together(self) -> None:
         if self.learning_rate == 0:
             raise ConfigError("The learning rate is 0, so nothing would be learned; try 0.003.")
-        if self.optimizer not in OPTIMIZERS:
-            raise ConfigError(f"The optimizer is {self.optimizer!r}; choose {', '.join(OPTIMIZERS)}.")
-        if self.schedule not in SCHEDULES:
-            raise ConfigError(f"The schedule is {self.schedule!r}; choose {' or '.join(SCHEDULES)}.")
         if self.weight_decay and self.optimizer != "adamw":
             raise ConfigError(f"Weight decay works with adamw, not with {self.optimizer}; set it to 0.")
-        if self.task not in TASKS:
-            raise ConfigError(f"The task is {self.task!r}; choose {' or '.join(TASKS)}.")
         if not all(isinstance(label, str) for label in self.labels) or len(set(self.labels)) != len(self.labels):
             raise ConfigError("The labels must be different names.")
         if len(self.labels) == 1:
             raise ConfigError("There is one class only; a network needs at least two to tell apart.")
         self.network()  # the layers must be possible
+        self.input()
 
     def network(self) -> tuple[layers.Layer, ...]:
         """The layers, as the preset or the list has them; ConfigError where they are none."""
@@ -142,7 +150,7 @@ class TrainingConfig:
                 raise ConfigError(f"There is no network {self.architecture!r}; choose {', '.join(PRESETS)}.")
             return PRESETS[self.architecture].layers
         try:
-            return layers.from_json(list(self.architecture))
+            return layers.from_json(self.architecture)
         except layers.LayerError as error:
             raise ConfigError(str(error)) from None
 
@@ -181,9 +189,8 @@ class TrainingConfig:
             raise
         except ValueError as error:
             raise ConfigError(str(error)) from None
-        for name in ("labels", "architecture"):
-            if isinstance(values.get(name), list):
-                values[name] = tuple(values[name])
+        if isinstance(values.get("labels"), list):
+            values["labels"] = tuple(values["labels"])
         if not isinstance(values.get("labels", ()), tuple):
             raise ConfigError("The labels must be a list of names.")
         return cls(**values)
@@ -214,10 +221,3 @@ _NUMBERS = {
     "average": (0, 0.9999),
     "minutes": (0, 100_000),
 }
-
-
-def _check_number(name: str, value: Any, lowest: float, highest: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(f"The {name.replace('_', ' ')} is {value!r}; it must be a number.")
-    if not lowest <= value <= highest:
-        raise ConfigError(f"The {name.replace('_', ' ')} is {value:g}; it must be from {lowest:g} to {highest:g}.")

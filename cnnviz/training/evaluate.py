@@ -39,7 +39,7 @@ def find_network(name: str) -> Path:
 
 def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: bool = False) -> Evaluation:
     """Score a network on a data set. DataError, CardError or ImageError with a sentence; loads Keras."""
-    import keras  # noqa: PLC0415 - a wrong name should be answered at once
+    import keras
 
     folder = find_network(name)
     card = read_card(folder / FILE)
@@ -62,7 +62,9 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
     try:
         model: Any = keras.saving.load_model(folder / "model.keras", compile=False)
     except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(f"{folder.name}/model.keras cannot be read; train the network again, or copy it anew.") from None
+        raise DataError(
+            f"{folder.name}/model.keras cannot be read; train the network again, or copy it anew."
+        ) from None
     answers = probabilities(
         model, pictures, card.preprocessing, flip=flip, say=lambda done, total: say("scoring", done, total)
     )

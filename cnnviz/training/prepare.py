@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,15 @@ def prepare(run: Run, config: TrainingConfig, say: Say) -> Prepared:
     total = sum(len(chosen[name]) for name in SPLITS)
     parts, done = {}, 0
     for name in SPLITS:
-        start = done
-        pictures = read(
-            dataset, chosen[name], config.input(), lambda count, _, start=start: say("reading", start + count, total)
-        )
+        pictures = read(dataset, chosen[name], config.input(), partial(_say_reading, say, done, total))
         done += len(pictures)
         truth = np.array([dataset.entries[index].label for index in chosen[name]], np.int64)
         parts[name] = Part(pictures, truth, tuple(dataset.entries[index].name for index in chosen[name]))
     return Prepared(dataset, parts, split)
+
+
+def _say_reading(say: Say, before: int, total: int, done: int, _: int) -> None:
+    say("reading", before + done, total)
 
 
 def open_data(spec: str, config: TrainingConfig, stored: Path | None, say: Say) -> Dataset:

@@ -18,8 +18,8 @@ from cnnviz.training.record import Run
 SURE = 0.95  # share of the right validation answers that the threshold accepts
 MOST_FOREIGN = 1000  # foreign pictures looked at
 _NOT_FOR = (
-    "Decisions about people, safety or money. It knows its own classes only and answers with one of them whatever it is "
-    "shown."
+    "Decisions about people, safety or money. It knows its own classes only, and answers with one of them whatever "
+    "it is shown."
 )
 
 

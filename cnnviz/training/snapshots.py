@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +64,24 @@ def thin(folder: Path, most: int = MAX_SNAPSHOTS) -> None:
                 path.unlink()
 
 
+def epochs(folder: Path) -> list[int]:
+    """The epochs of which there is a snapshot, oldest first; 0 is before training."""
+    return sorted(int(path.stem) for path in folder.glob("[0-9]*.npz") if path.stem.isdecimal())
+
+
+def read(folder: Path, epoch: int) -> dict[str, NDArray[Any]] | None:
+    """The arrays of one snapshot, or None if it is gone or broken."""
+    with (
+        suppress(OSError, ValueError, KeyError, EOFError, BadZipFile),
+        np.load(folder / f"{epoch:05d}.npz", allow_pickle=False) as arrays,
+    ):
+        return {name: arrays[name] for name in arrays.files}
+    return None
+
+
 def newest(folder: Path) -> tuple[int, dict[str, NDArray[Any]]] | None:
     """(epoch, arrays) of the newest snapshot that can be read, or None."""
-    for path in sorted(folder.glob("[0-9]*.npz"), reverse=True):
-        with suppress(OSError, ValueError, KeyError, EOFError), np.load(path, allow_pickle=False) as arrays:
-            return int(path.stem), {name: arrays[name] for name in arrays.files}
+    for epoch in reversed(epochs(folder)):
+        if (arrays := read(folder, epoch)) is not None:
+            return epoch, arrays
     return None

@@ -49,6 +49,12 @@ def work(run: Run, command: str, control: Control | None = None, resume: bool = 
         return "failed"  # the directory is gone or the disk is full: there is no place for a last word
 
 
+def stopped(run: Run) -> None:
+    """Note that the user stopped a run that trains in this process."""
+    with suppress(OSError, RecordError):
+        _end(run, "stopped", STOPPED)
+
+
 def _train(run: Run, command: str, control: Control | None, resume: bool, score: bool) -> None:
     say = _notes(run)
     config = run.config()
@@ -81,12 +87,12 @@ _over = threading.Event()
 
 def _notes(run: Run) -> Callable[[str, int, int], None]:
     """Notes in the record on work that takes a while: what, and how many of how many."""
-    last = {"what": "", "time": 0.0}
+    said: dict[str, float] = {}  # what -> when
 
     def say(what: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if what != last["what"] or now - float(last["time"]) > _TALK or done == total:
-            last.update(what=what, time=now)
+        if now - said.get(what, -_TALK) >= _TALK or done == total:
+            said[what] = now
             run.append("note", doing=what, done=done, total=total)
 
     return say

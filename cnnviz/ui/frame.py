@@ -36,9 +36,17 @@ def navigation() -> Page:
 
 
 def page(title: str, lead: str) -> str:
-    """Open a page: heading and one line under it. Every page calls this first.
+    """Open a page: heading and one line under it. Every page calls this first, or `begin` and `heading`.
 
     Returns the owner key of this browser (see `cnnviz.ui.owner`).
+    """
+    key = begin()
+    heading(title, lead)
+    return key
+
+
+def begin() -> str:
+    """What comes before a page's heading; for a page whose heading depends on its owner. Returns the owner key.
 
     A folder called pages/ makes Streamlit run a page file without app.py when it is the first thing opened
     after a server start (a deep link). Then `enter` was never called: announce the page map and start over.
@@ -48,10 +56,13 @@ def page(title: str, lead: str) -> str:
         navigation()
         st.rerun()
     st.html(STYLE)
-    key = owner.owner()
+    return owner.owner()
+
+
+def heading(title: str, lead: str) -> None:
+    """The page's title and one line under it, as Markdown."""
     st.title(title, anchor=False)
     st.markdown(lead)
-    return key
 
 
 def problem(sentence: str, key: str) -> None:

@@ -1,0 +1,128 @@
+"""A network's card on the page: what it scored and what that is worth, class by class, and where it comes from."""
+
+from typing import Any
+
+from cnnviz.cards import Card
+from cnnviz.display import number
+from cnnviz.evaluation import Scores
+from cnnviz.ui import markup
+from cnnviz.ui.markup import text
+
+TASKS = {"picture": "Whole pictures", "face": "Faces"}
+_MOST_CLASSES = 100  # lines of the table
+
+
+def percent(share: float | None) -> str:
+    """A share as "97.3 %"; 0.0 and 100.0 only where they are exact, "–" where there is none."""
+    if share is None:
+        return "–"
+    if 0 < share < 1:
+        share = min(max(share, 0.001), 0.999)
+    return f"{100 * share:.1f} %"
+
+
+def labels(card: Card, most: int = 12) -> str:
+    """The classes in a line: "happy, sad"."""
+    names = ", ".join(card.labels[:most])
+    return names if len(card.labels) <= most else f"{names} and {len(card.labels) - most} more"
+
+
+def score(card: Card) -> str:
+    """The test score and what it is measured against: an honest sentence each, over a line from 0 to 100 %. HTML."""
+    test = card.test
+    if test is None:
+        return '<div class="score"><p>There were no test pictures, so nothing is known of how often it is right.</p></div>'
+    low, high = test.interval
+    lines = [
+        _against(
+            f"<strong>{percent(test.accuracy)}</strong> of {test.n:,} test pictures right; with 95 % confidence it is "
+            f"{percent(low)} to {percent(high)} of all such pictures.",
+            test.accuracy,
+            (low, high),
+        ),
+        _against(f"Always saying “{text(test.majority_label)}” would be right for {percent(test.majority)}.", test.majority),
+    ]
+    lines += [_against(sentence, share) for sentence, share in _baselines(card)]
+    return f'<div class="score">{"".join(lines)}</div>'
+
+
+def _baselines(card: Card) -> list[tuple[str, float]]:
+    baseline, foreign = card.scores.get("baseline"), card.scores.get("foreign")
+    found = []
+    if (share := _share(baseline, "accuracy")) is not None:
+        found.append((f"Brightness, color and contrast alone, without looking closer, give {percent(share)}.", share))
+    if (share := _share(foreign, "accepted")) is not None and isinstance(foreign, dict):
+        shown = text(foreign.get("name", "other data"))
+        found.append((f"Shown what belongs to no class ({shown}), it is still sure for {percent(share)}.", share))
+    return found
+
+
+def _share(values: Any, name: str) -> float | None:
+    value = values.get(name) if isinstance(values, dict) else None
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
+
+
+def references(card: Card) -> str:
+    """What others reach on the same data: "people: 65.0 % to 68.0 %"; "" where nothing is known."""
+    found = card.scores.get("references")
+    lines = []
+    for one in found if isinstance(found, list) else ():
+        low, high = _share(one, "lowest"), _share(one, "highest")
+        if low is not None and high is not None:
+            reach = percent(low) if low == high else f"{percent(low)} to {percent(high)}"
+            lines.append(f"{one.get('what', 'others')}: {reach}")
+    return "; ".join(lines)
+
+
+def _against(sentence: str, share: float, interval: tuple[float, float] | None = None) -> str:
+    bar = ""
+    if interval is not None:
+        low, high = interval
+        bar = f'<i style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></i>'
+    dot = "own" if interval else "other"
+    return f'<p>{sentence}</p><div class="track">{bar}<b class="{dot}" style="left:{100 * share:.1f}%"></b></div>'
+
+
+def per_class(scores: Scores) -> str:
+    """A table with a line a class: how many there are, how many of them are found, how often a claim is right. HTML."""
+    rows = [
+        (
+            label,
+            f"{one.n:,}",
+            percent(one.recall),
+            "–" if one.recall_interval is None else f"{percent(one.recall_interval[0])} … {percent(one.recall_interval[1])}",
+            percent(one.precision),
+            "–" if one.f1 is None else f"{one.f1:.3f}",
+        )
+        for label, one in list(scores.per_class.items())[:_MOST_CLASSES]
+    ]
+    head = ("Class", "Pictures", "Found", "95 % interval", "Right when said", "F1")
+    return markup.table(head, rows, (1, 2, 3, 4, 5), "Test score of each class")
+
+
+def facts(card: Card) -> str:
+    """Everything else on the card as names and values. HTML."""
+    counts = " + ".join(f"{card.data[part]:,}" for part in ("train", "validation", "test"))
+    rows = [
+        ("Looks at", TASKS[card.task]),
+        ("Classes", labels(card, 40)),
+        ("Input", card.preprocessing.words()),
+        ("Parameters", f"{card.parameters:,}"),
+        ("Network", card.architecture if isinstance(card.architecture, str) else "layers of its own"),
+        ("Data", f"{card.data['name']}: {counts} pictures to train, validate and test"),
+        ("Rights in the data", card.data["licence"]),
+        ("Left out of the data", _left_out(card)),
+        ("Sure from", "–" if card.threshold is None else f"a probability of {number(card.threshold, 3)}"),
+        ("Others on this data", references(card)),
+        ("Calibration error", "" if card.test is None else number(card.test.calibration_error, 3)),
+        ("Trained by", card.training["command"]),
+        ("Trained on", card.training["device"]),
+        ("Seed", "unknown" if card.training["seed"] is None else str(card.training["seed"])),
+        ("Not for", card.not_for),
+    ]
+    return markup.pairs([(name, value) for name, value in rows if value])
+
+
+def _left_out(card: Card) -> str:
+    count = card.data.get("left_out")
+    return f"{count:,} pictures, mostly copies" if isinstance(count, int) and count > 0 else ""

@@ -1,0 +1,162 @@
+"""The runs of this server: where they lie, the one queue that trains them, and which of them an owner may see."""
+
+import atexit
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cnnviz.cards import FILE, Card, CardError, read_card
+from cnnviz.presets import PRESETS
+from cnnviz.training import record
+from cnnviz.training.config import ConfigError, TrainingConfig
+from cnnviz.training.queue import Queue
+from cnnviz.training.record import RecordError, Run, State
+
+OWN = "own"  # ?data= of photos that only their owner can see; in a run's settings it is ""
+# name in the settings -> title on the page
+DATA: Mapping[str, str] = {
+    "drawn-faces": "Drawn faces",
+    "drawn-shapes": "Drawn shapes",
+    "digits": "Digits",
+    "mnist": "MNIST, handwritten digits",
+    "fashion_mnist": "Fashion-MNIST, clothes",
+    "cifar10": "CIFAR-10, everyday things",
+}
+_OPEN_RECORDS = 8  # runs whose events are held in memory, read so far
+_LIST_SECONDS = 1.0  # for so long a list of runs may be old
+
+_queue: Queue | None = None
+_lock = threading.Lock()
+
+
+def root() -> Path:
+    """The directory of all runs: the environment's CNNVIZ_RUNS, else ./runs."""
+    return Path(os.environ.get("CNNVIZ_RUNS") or "runs").absolute()
+
+
+def queue() -> Queue:
+    """The queue of this process, made at the first call and closed when the process ends."""
+    global _queue  # noqa: PLW0603 - one a process, whatever module cache a page has
+    with _lock:
+        if _queue is None:
+            _queue = Queue(root())
+            atexit.register(_queue.close)
+        return _queue
+
+
+def find(run_id: str, owner: str) -> tuple[Run, State]:
+    """The owner's run of this id and its state; RecordError in the same words if there is none or it is another's."""
+    run = record.find(root(), run_id)
+    state = run.state()
+    if state.owner != owner:
+        raise RecordError("There is no such run here; it may have been deleted.")
+    return run, state
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run as a list shows it. card: None while there is none that can be read."""
+
+    run: Run
+    state: State
+    title: str
+    card: Card | None
+
+
+def of_owner(owner: str) -> list[Listed]:
+    """The owner's runs, newest first; what cannot be read is passed over."""
+    found = []
+    for run in record.runs(root()):
+        try:
+            state = run.state()
+        except RecordError:
+            continue
+        if state.owner == owner:
+            found.append(Listed(run, state, title(run, state), card(run)))
+    return found
+
+
+def kept(owner: str) -> list[Listed]:
+    """The owner's networks: the runs that were given a name and have a card, newest first."""
+    return [one for one in of_owner(owner) if one.state.kept and one.card is not None]
+
+
+def card(run: Run) -> Card | None:
+    """The card of a run that was scored, or None."""
+    try:
+        return read_card(run.path / FILE) if run.card.exists() else None
+    except CardError:
+        return None
+
+
+def title(run: Run, state: State) -> str:
+    """A run in words: "drawn faces, Tiny"; text that may come from a user's file."""
+    try:
+        config = run.config()
+    except (RecordError, ConfigError):
+        return "unreadable settings"
+    return f"{data_title(config, state)}, {network_title(config)}"
+
+
+def data_title(config: TrainingConfig, state: State) -> str:
+    """The data in words: "drawn faces", or the name of the user's own."""
+    if config.data == "":
+        return str(state.extra.get("data") or "your photos")
+    name = DATA.get(config.data, config.data)
+    return name[0].lower() + name[1:] if name.startswith(("Drawn", "Digits")) else name
+
+
+def network_title(config: TrainingConfig) -> str:
+    """The network in words: the preset's title."""
+    name = config.architecture
+    return PRESETS[name].title if isinstance(name, str) and name in PRESETS else "a network of its own"
+
+
+@dataclass
+class _Read:
+    """What has been read of one run's events."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    offset: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_records: OrderedDict[Path, _Read] = OrderedDict()
+
+
+def events(run: Run) -> list[dict[str, Any]]:
+    """All events of a run so far. Only the new ones are read: each browser that watches asks every second."""
+    with _lock:
+        held = _records.setdefault(run.path, _Read())
+        _records.move_to_end(run.path)
+        while len(_records) > _OPEN_RECORDS:
+            _records.popitem(last=False)
+    with held.lock:
+        new, held.offset = run.events(held.offset)
+        held.events.extend(new)
+        return list(held.events)
+
+
+def age(seconds_since_1970: float) -> str:
+    """How long ago, in words: "just now", "5 minutes ago", "3 days ago"."""
+    seconds = max(0.0, time.time() - seconds_since_1970)
+    for length, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' * (count > 1)} ago"
+    return "just now"
+
+
+def duration(seconds: float) -> str:
+    """A time to wait, rounded as people say it: "25 seconds", "3 minutes", "2 hours"."""
+    for length, unit in ((5_400, "hour"), (90, "minute")):
+        if seconds >= length:
+            count = round(seconds / {"hour": 3_600, "minute": 60}[unit])
+            return f"{count} {unit}{'s' * (count > 1)}"
+    count = max(1, round(seconds) if seconds < 10 else round(seconds / 5) * 5)
+    return f"{count} second{'s' * (count > 1)}"

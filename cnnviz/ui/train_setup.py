@@ -1,0 +1,193 @@
+"""Train before a run: the three steps data, network, settings as widgets, and the TrainingConfig that they make."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import layers
+from cnnviz.data.dataset import DataError, Dataset
+from cnnviz.data.preprocessing import Preprocessing
+from cnnviz.data.sources import open_dataset
+from cnnviz.images import Pixels
+from cnnviz.layers import LayerError
+from cnnviz.presets import PRESETS
+from cnnviz.training import device
+from cnnviz.training.batches import augment
+from cnnviz.training.config import Augmentation, ConfigError, TrainingConfig
+from cnnviz.ui import address, frame, layer_list, markup, runs
+
+CHOICES = {**runs.DATA, runs.OWN: "Own photos, as a zip"}
+DRAWN = ("drawn-faces", "drawn-shapes")
+# the labels of data that only the worker opens: fetching it needs the network and, in Keras, TensorFlow
+FETCHED = {"mnist": (10, "70,000", "11 MB"), "fashion_mnist": (10, "70,000", "30 MB"), "cifar10": (10, "60,000", "170 MB")}
+NUMBERS = (300, 600, 1_000, 1_500, 2_000, 3_000, 5_000)
+EPOCHS = (1, 2, 3, 5, 8, 12, 15, 20, 30, 50, 100)
+BATCHES = (8, 16, 32, 64, 128, 256)
+RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+OPTIMIZERS = {"adamw": "AdamW", "adam": "Adam", "sgd": "SGD with momentum", "rmsprop": "RMSprop"}
+SHIFTS, TURNS, LIGHTS = (0, 5, 10, 15, 20), (0, 5, 10, 15, 20, 30), (0, 10, 20, 30, 50)
+PATIENCE = (0, 3, 5, 8, 12, 20)
+SEEDS = tuple(range(1, 11))
+SHOWN = 5  # pictures in the strip
+_THUMB = 64  # pixels
+_T = TypeVar("_T")
+
+
+def data() -> tuple[str, int]:
+    """Choose the data: (name or OWN, number of pictures to draw or 0)."""
+    name = address.choice("Pictures", "data", CHOICES, "drawn-faces")
+    if name not in DRAWN:
+        return name, 0
+    return name, _one_of("How many to draw", "number", NUMBERS, 1_500)
+
+
+def network() -> str:
+    """Choose the network: a preset's name."""
+    return address.choice("Network", "network", {name: preset.title for name, preset in PRESETS.items()}, "tiny")
+
+
+def settings(name: str, number: int, architecture: str) -> TrainingConfig:
+    """The settings' widgets, and the config that they make with data and network; ConfigError if it is impossible."""
+    with st.container(horizontal=True, wrap=False, gap="small"):
+        epochs = _one_of("Epochs", "epochs", EPOCHS, 12)
+        batch_size = _one_of("Batch size", "batch", BATCHES, 32)
+    rate = _one_of("Learning rate", "rate", RATES, 0.003)
+    with st.expander("More settings", key="more_settings"):
+        optimizer = address.choice("Optimizer", "optimizer", OPTIMIZERS, "adamw")
+        st.markdown("Changes to each picture, at random")
+        with st.container(horizontal=True, wrap=False, gap="small"):
+            shift = _one_of("Shift, %", "shift", SHIFTS, 0)
+            turn = _one_of("Turn, °", "rotate", TURNS, 0)
+            light = _one_of("Light, %", "brightness", LIGHTS, 0)
+        flip = st.toggle("Mirror half of them", False, key="flip", bind="query-params")
+        patience = _one_of("Stop after epochs without progress (0: never)", "patience", PATIENCE, 0)
+        balance = st.toggle("Count rare classes more", False, key="balance", bind="query-params")
+        mixed = st.toggle("Mixed precision (bfloat16)", False, key="mixed", bind="query-params")
+        seed = _one_of("Seed", "seed", SEEDS, 1)
+    return TrainingConfig(
+        "" if name == runs.OWN else name,
+        architecture,
+        number=number,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=rate,
+        optimizer=optimizer,
+        weight_decay=1e-4 if optimizer == "adamw" else 0.0,
+        patience=patience,
+        class_weights=balance,
+        mixed_precision=mixed,
+        augmentation=Augmentation(flip=flip, shift=shift / 100, rotate=float(turn), brightness=light / 100),
+        seed=seed,
+    )
+
+
+def recall(config: TrainingConfig) -> None:
+    """Put a run's settings back into the widgets, in a callback: train it again with one thing changed."""
+    changes = config.augmentation
+    values: dict[str, tuple[object, tuple[object, ...]]] = {
+        "number": (config.number, NUMBERS),
+        "epochs": (config.epochs, EPOCHS),
+        "batch": (config.batch_size, BATCHES),
+        "rate": (config.learning_rate, RATES),
+        "shift": (round(100 * changes.shift), SHIFTS),
+        "rotate": (round(changes.rotate), TURNS),
+        "brightness": (round(100 * changes.brightness), LIGHTS),
+        "patience": (config.patience, PATIENCE),
+        "seed": (config.seed, SEEDS),
+        "flip": (changes.flip, (True, False)),
+        "balance": (config.class_weights, (True, False)),
+        "mixed": (config.mixed_precision, (True, False)),
+        "data": (config.data or runs.OWN, tuple(CHOICES)),
+        "network": (config.architecture, tuple(PRESETS)),
+        "optimizer": (config.optimizer, tuple(OPTIMIZERS)),
+    }
+    for key, (value, possible) in values.items():
+        if value in possible:
+            st.session_state[key] = value
+
+
+def _one_of(label: str, key: str, options: tuple[_T, ...], default: _T) -> _T:
+    """A selectbox over a few numbers, kept in the URL; what the URL says beside them counts as the default."""
+    value: _T = st.selectbox(label, options, options.index(default), key=key, bind="query-params")
+    return value
+
+
+@lru_cache(maxsize=8)
+def _built_in(name: str, number: int, seed: int) -> Dataset:
+    """A data set that is made from a seed or ships with a library; its pictures are made when asked for."""
+    return open_dataset(name, number=number or None, seed=seed)
+
+
+def built_in(config: TrainingConfig) -> Dataset | None:
+    """The data set of a config where the server itself can open it, else None."""
+    return None if config.data in FETCHED or not config.data else _built_in(config.data, config.number, config.seed)
+
+
+def classes(dataset: Dataset) -> str:
+    """The classes and how many pictures each has, as Markdown: "happy 750 · sad 750"."""
+    counts = Counter(entry.label for entry in dataset.entries)
+    names = [f"{frame.escape(label)} {counts[index]:,}" for index, label in enumerate(dataset.labels[:12])]
+    return " · ".join(names) + (f" · and {len(dataset.labels) - 12} more" if len(dataset.labels) > 12 else "")
+
+
+def strip(dataset: Dataset, config: TrainingConfig) -> str:
+    """Some pictures as the network gets them and, where they are changed at random, the same pictures changed: HTML.
+
+    The same settings always show the same pictures.
+    """
+    chosen = _spread(dataset)
+    pictures = np.stack([config.input().picture(dataset.pixels(index)) for index in chosen])
+    names = [dataset.labels[dataset.entries[index].label] for index in chosen]
+    rows = [_row(pictures, names)]
+    if config.augmentation != Augmentation():
+        changed = augment(pictures, config.augmentation, np.random.default_rng(config.seed))
+        rows.append(_row(np.rint(changed).astype(np.uint8), [f"{name}, changed at random" for name in names]))
+    return f'<div class="strip">{"".join(rows)}</div>'
+
+
+def _spread(dataset: Dataset) -> list[int]:
+    """The first pictures of each class in turn, SHOWN in all."""
+    of_class: dict[int, list[int]] = {}
+    for index, entry in enumerate(dataset.entries):
+        of_class.setdefault(entry.label, []).append(index)
+    turns = max((len(found) for found in of_class.values()), default=0)
+    order = [found[turn] for turn in range(min(turns, SHOWN)) for found in of_class.values() if turn < len(found)]
+    return order[:SHOWN]
+
+
+def _row(pictures: Pixels, names: Sequence[str]) -> str:
+    images = (
+        markup.picture(markup.rgb(one), _THUMB, name, smooth=max(one.shape[:2]) > _THUMB)
+        for one, name in zip(pictures, names, strict=True)
+    )
+    return f"<div>{''.join(images)}</div>"
+
+
+def show_network(config: TrainingConfig, labels: int) -> None:
+    """What the chosen network is: drawn, in figures, and layer by layer behind a button."""
+    shape = config.input().shape
+    try:
+        list_ = layers.with_classes(config.network(), labels)
+        rows, memory = layers.summary(list_, shape), layers.memory(list_, shape, config.batch_size)
+    except LayerError as error:
+        frame.problem(str(error), "network")
+        return
+    st.html(layer_list.drawing(rows, shape) + layer_list.figures(rows, memory, config.batch_size))
+    layers_ = st.popover(f"All {len(rows)} layers", type="tertiary", key="layers", on_change="rerun")
+    if layers_.open:
+        with layers_:
+            st.html(layer_list.table(rows, shape))
+            st.caption(memory.how)
+
+
+def impossible(config: TrainingConfig, labels: int) -> str:
+    """Why this cannot be trained on this computer, or ""."""
+    try:
+        device.check_memory(config, labels)
+    except ConfigError as error:
+        return str(error)
+    return ""
