@@ -118,14 +118,19 @@ def limit(values: NDArray[np.floating]) -> float:
     return float(finite.max(initial=0.0)) or 1e-9
 
 
+def reduced_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Rows and columns of what `reduce` makes of a picture of `size`."""
+    factor = side / max(size)
+    return size if factor >= 1 else (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
+
+
 def reduce(array: NDArray[Any], side: int) -> NDArray[Any]:
     """Reduce (H, W) or (H, W, 3) by area so that the long side is at most `side`; never enlarged."""
-    height, width = array.shape[:2]
-    factor = side / max(height, width)
-    if factor >= 1:
+    size = (array.shape[0], array.shape[1])
+    rows, columns = reduced_size(size, side)
+    if (rows, columns) == size:
         return array
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    reduced: NDArray[Any] = cv2.resize(array, size, interpolation=cv2.INTER_AREA)
+    reduced: NDArray[Any] = cv2.resize(array, (columns, rows), interpolation=cv2.INTER_AREA)
     return reduced
 
 

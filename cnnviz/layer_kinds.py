@@ -46,10 +46,11 @@ class Conv2D(_Checked):
 class BatchNormalization(_Checked):
     """Per channel (x − mean) / √(variance + epsilon) · gamma + beta.
 
-    momentum: how slowly the mean and variance for use follow those of the batches; 0.99 needs some 500 steps.
+    momentum: how slowly the mean and variance for use follow those of the batches. Keras's own 0.99 needs some 500
+    steps to forget its start, longer than a whole run on a small data set.
     """
 
-    momentum: float = 0.99
+    momentum: float = 0.9
     epsilon: float = 0.001
 
 

@@ -285,7 +285,7 @@ def _output_shape(layer: Layer, shape: Shape) -> Shape:
                     "it has strides and dilation_rate above 1, which Keras cannot do; set one of them to 1."
                 )
             for what, number in (("input channels", shape[2]), ("filters", layer.filters)):
-                if number < layer.groups:
+                if number % layer.groups:
                     raise LayerError(
                         f"{number} {what} cannot be shared out to {layer.groups} groups; change one of them."
                     )

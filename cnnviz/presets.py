@@ -130,11 +130,12 @@ _OURS = (
     Preset(
         "tiny",
         "Tiny",
-        "Three small convolutions for a first try: it trains in seconds and every one of its maps fits the screen.",
+        "Four small convolutions for a first try: it trains in seconds, and all its maps fit the screen.",
         (
             *(*_conv(8), MaxPooling2D()),
             *(*_conv(16), MaxPooling2D()),
-            *(*_conv(32), GlobalAveragePooling2D()),
+            *(*_conv(16), MaxPooling2D()),
+            *(*_conv(24), GlobalAveragePooling2D()),
             *(Dense(2), Softmax()),
         ),
         Preprocessing(32, 32),

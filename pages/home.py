@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cnnviz import display, filters, road
+from cnnviz import display, filters, microscope, road
 from cnnviz.ui import frame, lab_stages, strip, weights
 
 DOORS = (
@@ -20,6 +20,7 @@ photo = strip.strip(owner)
 pixels = display.reduce(photo.pixels, 208)
 size = (pixels.shape[0], pixels.shape[1])
 
+stages = {}
 with st.grid(4, min_column_width=200, gap=(24, 32), key="doors"):
     for key, question, answer in DOORS:
         with st.container(key=f"door_{key}"):
@@ -29,19 +30,19 @@ with st.grid(4, min_column_width=200, gap=(24, 32), key="doors"):
                 frame.problem(str(error), key)
                 continue
             scale, _ = lab_stages.view(walked, "Signed")
-            label = filters.PRESETS[key].label
-            lab_stages.draw_map(
-                f"door_map_{key}",
+            stages[key] = lab_stages.map_stage(
                 "door",
                 question,
-                label,
+                filters.PRESETS[key].label,
                 walked.feature_map,
                 scale,
                 name="doors",
                 live=False,
                 arrow=False,
             )
+            microscope.stage(f"door_map_{key}", "doors", key)
             st.markdown(answer)
             if st.button("Open it", key=f"open_{key}", icon=":material/arrow_forward:", type="tertiary"):
                 weights.take(weights.Hand(key, None))
                 st.switch_page(frame.ROOT / "pages" / "kernels.py")
+microscope.draw("drawn_doors", "doors", stages)

@@ -392,3 +392,58 @@ def test_nothing_scrolls_sideways(chromium: Any, server: Server, width: int) -> 
         assert "cell=map" in page.url
     finally:
         context.close()
+
+
+def test_the_back_button_moves_controls_and_stages(page: Any, server: Server) -> None:
+    def state() -> tuple[str, ...]:
+        inputs = [page.locator(f".st-key-{key} input").input_value() for key in ("kernel_shown", "bias")]
+        return page.url, *inputs, stage_text(page, "map", "range")
+
+    def choose(label: str) -> None:
+        page.locator(".st-key-kernel_shown input").click()
+        page.get_by_role("option", name=label).first.click()
+        settle(page)
+
+    open_lab(page, server)
+    states = [state()]
+    choose("Emboss")
+    page.locator(".st-key-bias input").fill("30")
+    page.locator(".st-key-bias input").press("Enter")
+    settle(page)
+    states.append(state())
+    assert states[-1][0].endswith("?bias=30&kernel=emboss")
+    choose("Outline")
+    for before in reversed(states):
+        assert state() != before
+        page.go_back()
+        settle(page)
+        assert state() == before
+
+
+def test_a_changed_control_sends_its_stages_and_nothing_else(page: Any, server: Server) -> None:
+    received: list[int] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))))
+    open_lab(page, server, size="512")
+    for key in ("bias", "stride_x", "pool_y"):
+        received.clear()
+        page.locator(f".st-key-{key} input").fill("3")
+        page.locator(f".st-key-{key} input").press("Enter")
+        settle(page)
+        assert 0 < len(received) <= 12
+        assert sum(received) < 208 * 208 * 3 + 20_000, key
+
+
+@pytest.mark.parametrize(("dense", "wanted"), [(1, 208), (2, 416)])
+def test_pictures_come_as_large_as_the_screen_shows_them(
+    chromium: Any, server: Server, dense: int, wanted: int
+) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 1000}, device_scale_factor=dense)
+    try:
+        page = context.new_page()
+        open_lab(page, server, size="512")
+        page.wait_for_timeout(1000)
+        settle(page)
+        columns = "() => cnnvizHub.blocks.get('lab').stages.map.picture.columns"
+        assert page.evaluate(columns) == wanted
+    finally:
+        context.close()

@@ -29,7 +29,7 @@ from cnnviz.presets import PRESETS
 
 ONE_OF_EACH = (
     Conv2D(8, (3, 5), (2, 1), "same", "tanh", False, 1, 1),
-    BatchNormalization(0.9),
+    BatchNormalization(0.99),
     ReLU(),
     MaxPooling2D(3, 2),
     AveragePooling2D(padding="same"),
@@ -80,6 +80,12 @@ ONE_OF_EACH = (
         (
             *(ResidualBlock(8, 1, 4), (2, 2, 8), (2, 2, 8)),
             *("3·3·8·8 + 4·8 + 3·3·8·8 + 4·8 + 8·2 + 2 + 2·8 + 8", 1_258, 1_226, 4_608 + 64 + 32 + 32),
+        ),
+        # the squeeze goes by the block's own 8 channels, not by the 2 that come in: 8 / 2 = 4 units
+        (
+            *(ResidualBlock(8, 1, 2), (1, 1, 2), (1, 1, 8)),
+            "3·3·2·8 + 4·8 + 3·3·8·8 + 4·8 + 8·4 + 4 + 4·8 + 8 + 1·1·2·8 + 4·8",
+            *(908, 860, 144 + 576 + 16 + 3 * 8 + 64 + 8),
         ),
     ],
 )
@@ -317,7 +323,7 @@ def test_the_five_systems_have_exactly_their_parameters(name, parameters):
 @pytest.mark.parametrize(
     ("name", "channels", "parameters"),
     [
-        ("tiny", 32, 7_000),
+        ("tiny", 24, 8_000),
         ("objects", 16, 25_000),
         ("objects-plain", 16, 25_000),
         ("cats-dogs", 128, 500_000),

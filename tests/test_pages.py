@@ -40,9 +40,38 @@ def opened(page: str, **query: Any) -> AppTest:
 
 
 def components(app: AppTest) -> dict[str, Any]:
-    """What each mounted component was given, by key (the bytes of the plane apart)."""
-    found = app.get("bidi_component")
-    return {c.key: json.loads(c.proto.json)[0] if c.proto.json else None for c in found}
+    """What each mounted component was given, by key; of a part of the microscope, what its block shows on it."""
+    protos = {component.key: component.proto for component in app.get("bidi_component")}
+    blocks = [_unpacked(proto.bytes) for key, proto in protos.items() if key.startswith("drawn_")]
+    found = {key: json.loads(proto.json)[0] for key, proto in protos.items() if proto.json}
+    for key, given in found.items():
+        if "block" in given:
+            block = next(block for block in blocks if block["block"] == given["block"])
+            of_part = {"kernel_grid": block["kernel"], "window": block["window"]}
+            found[key] = of_part[key] if key in of_part else block["stages"][given["name"]]
+    return found
+
+
+def _unpacked(data: bytes) -> dict[str, Any]:
+    """A block's header, with the bytes of each picture in place of their offset."""
+    length = int.from_bytes(data[:4], "little")
+    block, body = json.loads(data[4 : 4 + length]), data[4 + length :]
+    for stage in block["stages"].values():
+        if picture := stage["picture"]:
+            depth = 1 if picture["palette"] is not None else 3
+            size = picture["rows"] * picture["columns"] * depth
+            picture["levels"] = body[picture["at"] : picture["at"] + size]
+            assert len(picture["levels"]) == size
+            if depth == 1:
+                picture["colors"] = body[picture["palette"] : picture["palette"] + 768]
+                assert len(picture["colors"]) == 768
+    return block
+
+
+def change(app: AppTest, widget: Any, value: Any) -> AppTest:
+    """Change a widget; then run all once more, since AppTest keeps only what the fragments that ran have drawn."""
+    widget.set_value(value).run()
+    return app.run()
 
 
 def sentences(app: AppTest) -> list[str]:
@@ -195,8 +224,8 @@ def test_after_a_broken_link_everything_can_be_used():
     app = opened(
         KERNELS, kernel="<b>", w="1,2;3", size="9999", padding="x" * LONG, stride_y="-7", picture="?", cell="?"
     )
-    app.selectbox(key="kernel_shown").set_value("sobel_y").run()
-    app.number_input(key="stride_y").set_value(2).run()
+    change(app, app.selectbox(key="kernel_shown"), "sobel_y")
+    change(app, app.number_input(key="stride_y"), 2)
     app.text_input(key="picture").set_value("cat").run()
     check(app, KERNELS)
     assert sentences(app) == []
@@ -240,7 +269,7 @@ def test_text_from_a_link_cannot_become_markup():
 def test_choosing_a_preset_changes_kernel_map_and_window(preset, weights_shown, combine):
     app = opened(KERNELS)
     before = components(app)["stage_map"]["picture"]
-    app.selectbox(key="kernel_shown").set_value(preset).run()
+    change(app, app.selectbox(key="kernel_shown"), preset)
     check(app, KERNELS)
     after = components(app)
     assert after["kernel_grid"]["weights"] == weights_shown.tolist()
@@ -252,7 +281,7 @@ def test_choosing_a_preset_changes_kernel_map_and_window(preset, weights_shown, 
 def test_three_planes_can_each_be_shown():
     app = opened(KERNELS, channel="RGB", w="1|2|3", size="16")
     for at, plane in enumerate("RGB"):
-        next(b for b in app.get("button_group") if b.key == "plane_R").set_value(plane).run()
+        change(app, next(b for b in app.get("button_group") if b.key == "plane_R"), plane)
         check(app, KERNELS)
         assert components(app)["kernel_grid"]["weights"] == [[at + 1]]
     assert [part["weights"] for part in components(app)["window"]["parts"]] == [[[1]], [[2]], [[3]]]
@@ -261,7 +290,7 @@ def test_three_planes_can_each_be_shown():
 def test_a_plane_that_the_kernel_does_not_have_is_no_disaster():
     app = opened(KERNELS, channel="RGB", w="1|2", size="16")
     for plane in [b for b in app.get("button_group") if b.key == "plane_R"]:  # none, if the link was refused
-        plane.set_value("B").run()
+        change(app, plane, "B")
     check(app, KERNELS)
 
 
@@ -286,7 +315,7 @@ def test_a_photo_of_any_shape_goes_through_every_page(size, working, fits):
     assert components(app)["stage_input"]["cells"] == list(working)
     does_not = f"A 3×3 kernel does not fit into a {working[0]}×{working[1]} picture with padding valid; "
     assert [does_not in sentence for sentence in sentences(app)] == ([] if fits else [True])
-    app.selectbox(key="padding").set_value("same").run()
+    change(app, app.selectbox(key="padding"), "same")
     check(app, KERNELS)
     assert components(app)["stage_map"]["cells"] == list(working)
     check(app.switch_page(HOME).run(), HOME)
@@ -340,7 +369,7 @@ def test_map_relu_and_pool_are_drawn_on_one_scale(view, scale):
     mounted = components(opened(KERNELS, size="16", view=view))
     for stage in ("stage_map", "stage_relu", "stage_pool"):
         assert mounted[stage]["bar"] == scale.css
-        assert mounted[stage]["picture"].startswith("data:image/png;base64,")
+        assert mounted[stage]["picture"]["colors"] == scale.table.tobytes()
 
 
 def test_words_of_a_link_are_not_read_as_markdown():

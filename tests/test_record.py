@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from cnnviz.training import record
+from cnnviz import files
 from cnnviz.training.config import TrainingConfig
 from cnnviz.training.record import RecordError, Run, create, find, runs
 
@@ -136,7 +136,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file_whole(run, monkeypatch):
         raise OSError(28, "No space left on device")
 
     before = (run.path / "state.json").read_bytes()
-    monkeypatch.setattr(record.os, "replace", full)
+    monkeypatch.setattr(files.os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         run.set_state(state="running")
     assert (run.path / "state.json").read_bytes() == before

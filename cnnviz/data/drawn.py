@@ -22,6 +22,7 @@ _FRACTION_BITS = 4  # of a coordinate that OpenCV gets
 _CONTRAST = 80  # levels of luminance between a shape and its background, at least
 
 Color = tuple[int, int, int]  # RGB, 0..255
+WHITE, NIGHT = (255, 255, 255), (24, 20, 26)
 Points = NDArray[np.float64]  # (n, 2): x to the right, y down
 Draw = Callable[[np.random.Generator, int, int], Pixels]  # (random, label, size) -> uint8 (size, size, 3)
 
@@ -47,9 +48,7 @@ def drawn_dataset(name: str, labels: tuple[str, ...], draw: Draw, number: int, s
             raise DataError(
                 f"The {what} is {repr(value)[:40]}; choose a whole number from {lowest:,} to {highest:,} for {name}."
             )
-    entries = tuple(
-        Entry(f"{labels[index % len(labels)]}/{index:05}", index % len(labels)) for index in range(number)
-    )
+    entries = tuple(Entry(f"{labels[index % len(labels)]}/{index:05}", index % len(labels)) for index in range(number))
     pixels = partial(_pixels, draw, len(labels), seed, size)
     return Dataset(name, labels, entries, pixels, licence="drawn by this program; free to use")
 
@@ -92,9 +91,7 @@ class Sheet:
     def stroke(self, points: Points, width: float, color: Color, closed: bool = False) -> None:
         """Draws a line with round ends; its width is in units too, and at least a quarter of a pixel."""
         thickness = max(1, round(width * self._scale))
-        cv2.polylines(
-            self.canvas, [self._placed(points)], closed, color, thickness, cv2.LINE_8, _FRACTION_BITS
-        )
+        cv2.polylines(self.canvas, [self._placed(points)], closed, color, thickness, cv2.LINE_8, _FRACTION_BITS)
 
     def _placed(self, points: Points) -> NDArray[np.int32]:
         placed: NDArray[np.int32] = np.rint(points @ self._matrix + self._origin).astype(np.int32)
@@ -154,6 +151,16 @@ def mixed(first: Color, second: Color, share: float) -> Color:
     """The color between the two: share 0 is the first, 1 the second."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
+
+
+def apart(color: Color, ground: Color, least: float) -> Color:
+    """The color, moved towards black or white until its luminance differs from the ground's by `least`, 0..100."""
+    here, there = luminance(color), luminance(ground)
+    if abs(here - there) >= least:
+        return color
+    down = there > 255 - least or (here <= there and there > least + luminance(NIGHT))
+    goal, wanted = (NIGHT, there - least) if down else (WHITE, there + least)
+    return mixed(color, goal, (here - wanted) / (here - luminance(goal)))
 
 
 # --- the shapes: each returns points within the unit circle, and all have about the same area ---

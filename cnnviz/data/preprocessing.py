@@ -36,14 +36,16 @@ class Preprocessing:
     def __post_init__(self) -> None:
         for name, side in (("height", self.height), ("width", self.width)):
             if isinstance(side, bool) or not isinstance(side, int) or not 1 <= side <= MAX_SIDE:
-                raise ValueError(f"The input's {name} is {side!r}; it must be a whole number from 1 to {MAX_SIDE}.")
+                raise ValueError(
+                    f"The input's {name} is {repr(side)[:40]}; it must be a whole number from 1 to {MAX_SIDE}."
+                )
         for name, value, choices in (
             ("color", self.color, COLORS),
             ("fit", self.fit, FITS),
             ("scale", self.scale, SCALES),
         ):
             if value not in choices:
-                raise ValueError(f"The preprocessing's {name} is {value!r}; choose {' or '.join(choices)}.")
+                raise ValueError(f"The preprocessing's {name} is {repr(value)[:40]}; choose {' or '.join(choices)}.")
 
     @property
     def channels(self) -> int:
@@ -111,9 +113,9 @@ def _resized(pixels: Pixels, height: int, width: int, fit: str) -> Pixels:
 
 def _resize(pixels: Pixels, height: int, width: int) -> Pixels:
     if pixels.shape[:2] == (height, width):
-        return pixels
+        return pixels.copy()  # augmentation may write into it
     shrinks = pixels.shape[0] > height or pixels.shape[1] > width
     # averaging over areas avoids moiré when a photo shrinks; when it grows, area would give blocks
-    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    way = cv2.INTER_NEAREST if shrinks else cv2.INTER_LINEAR
     resized: Any = cv2.resize(pixels, (width, height), interpolation=way)
     return np.asarray(resized, np.uint8)

@@ -1,18 +1,25 @@
 // What all parts of the microscope share in the browser: planes and cursors, events, and how a number looks.
 
-const hub = (globalThis.cnnvizHub ??= { planes: new Map(), roads: new Map(), cursors: new Map() })
+const hub = (globalThis.cnnvizHub ??= { planes: new Map(), blocks: new Map(), cursors: new Map() })
 
 function tell(name, detail) {
   document.dispatchEvent(new CustomEvent(`cnnviz:${name}`, { detail }))
 }
 
-// Bytes of a plane: uint32 length of the header, the header as JSON, then the values row by row.
-function readPlane(bytes) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const length = view.getUint32(0, true)
+// What Python sends as bytes: uint32 length of a header, the header as JSON, then its body.
+function unpack(bytes) {
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)))
-  const body = bytes.slice(4 + length)
-  return { ...header, values: header.dtype === "float32" ? new Float32Array(body.buffer) : body }
+  return { ...header, body: bytes.subarray(4 + length) }
+}
+
+// A part that is mounted once and shown anew whenever its block comes: `show` gets the block's data.
+function follow(where, show) {
+  const now = () => hub.blocks.has(where.block) && show(hub.blocks.get(where.block))
+  const onBlock = ({ detail }) => detail.block === where.block && now()
+  document.addEventListener("cnnviz:block", onBlock)
+  now()
+  return () => document.removeEventListener("cnnviz:block", onBlock)
 }
 
 // As filters.luminance has it: thousandths are whole numbers, so one rounding to float32 is all there is.

@@ -17,12 +17,12 @@ const TOOLS = {
 
 export default function ({ parentElement, data, setTriggerValue }) {
   let grid = mounted.get(parentElement)
-  if (!grid) mounted.set(parentElement, (grid = mountGrid(parentElement)))
-  grid.update(data[0], setTriggerValue)
+  if (!grid) mounted.set(parentElement, (grid = mountGrid(parentElement, data[0])))
+  grid.update(setTriggerValue)
   return grid.unmount
 }
 
-function mountGrid(root) {
+function mountGrid(root, where) {
   const find = (selector) => root.querySelector(selector)
   const table = find(".weights")
   let data = null
@@ -145,35 +145,41 @@ function mountGrid(root) {
 
   const observer = new ResizeObserver(() => data && paint())
   observer.observe(table)
+  function show(block) {
+    if (!block.kernel) return
+    data = block.kernel
+    if (data.turn === turn) pending.clear()
+    find(".name").textContent = data.title
+    find(".sub").textContent = data.sub
+    find(".shape").textContent = data.shape
+    find(".range").textContent = data.range
+    find(".bar").style.background = `linear-gradient(to right, ${data.bar})`
+    size.rows.value = rows()
+    size.columns.value = columns()
+    size.rows.max = data.most[0]
+    size.columns.max = data.most[1]
+    find(".size").hidden = data.fixed
+    find(".why").textContent = data.fixed ? "" : data.why
+    for (const button of tools) {
+      const idle = { undo: !data.canUndo, reset: !data.edited }[button.dataset.tool]
+      button.disabled = idle ?? data.fixed
+    }
+    build()
+    paint()
+  }
+  const unfollow = follow(where, show)
+
   return {
-    update(next, setTriggerValue) {
-      data = next
-      if (data.turn === turn) pending.clear()
+    update(setTriggerValue) {
       send = (change) => {
         // what the server has not answered yet goes along: of two quick changes it may only see the second
         const cells = [...pending].map(([at, text]) => [Math.floor(at / columns()), at % columns(), text])
         if (Object.keys(change).length) pending.clear()
         setTriggerValue("edit", { ...change, cells, turn: (turn = Date.now()) })
       }
-      find(".name").textContent = data.title
-      find(".sub").textContent = data.sub
-      find(".shape").textContent = data.shape
-      find(".range").textContent = data.range
-      find(".bar").style.background = `linear-gradient(to right, ${data.bar})`
-      size.rows.value = rows()
-      size.columns.value = columns()
-      size.rows.max = data.most[0]
-      size.columns.max = data.most[1]
-      find(".size").hidden = data.fixed
-      find(".why").textContent = data.fixed ? "" : data.why
-      for (const button of tools) {
-        const idle = { undo: !data.canUndo, reset: !data.edited }[button.dataset.tool]
-        button.disabled = idle ?? data.fixed
-      }
-      build()
-      paint()
     },
     unmount() {
+      unfollow()
       observer.disconnect()
       mounted.delete(root)
     },

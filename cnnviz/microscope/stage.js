@@ -2,30 +2,31 @@
 // and shows the rectangle that the road's cursor has on it. It computes nothing but what it draws.
 
 const mounted = new WeakMap()
+const SETTLED = 500 // milliseconds until a page that opens no longer changes its widths
+const ROOM = 1.45 // times as many pixels on the screen as came: finer ones are asked for
 
 export default function ({ parentElement, data }) {
   let stage = mounted.get(parentElement)
-  if (!stage) mounted.set(parentElement, (stage = mountStage(parentElement)))
-  stage.update(data[0])
+  if (!stage) mounted.set(parentElement, (stage = mountStage(parentElement, data[0])))
   return stage.unmount
 }
 
-function mountStage(root) {
+function mountStage(root, where) {
   const find = (selector) => root.querySelector(selector)
   const frame = find(".frame")
   const canvas = find("canvas")
   const box = find(".box")
   let data = null
   let picture = null
+  let asking = null
   let scale = 1 // CSS pixels a cell
   let origin = [0, 0] // CSS pixels of the corner of the first cell that is not padding
 
-  const pads = () => data.pads ?? [0, 0, 0, 0] // top, bottom, left, right: cells drawn round the picture
 
   function draw() {
     if (!data || !frame.clientWidth) return
     const [rows, columns] = data.cells
-    const [top, bottom, left, right] = pads()
+    const [top, bottom, left, right] = data.pads // cells drawn round the picture
     const side = [frame.clientHeight, frame.clientWidth]
     const dense = window.devicePixelRatio || 1
     canvas.height = Math.round(side[0] * dense)
@@ -94,7 +95,7 @@ function mountStage(root) {
   }
 
   function zeros(context, rows, columns, dense) {
-    const [top, bottom, left, right] = pads()
+    const [top, bottom, left, right] = data.pads
     context.fillStyle = getComputedStyle(frame).getPropertyValue("--muted")
     context.font = `${12 * dense}px sans-serif`
     context.textAlign = "center"
@@ -155,22 +156,10 @@ function mountStage(root) {
   }
 
   function loadPicture() {
-    if (data.picture) {
-      const image = new Image()
-      const wanted = data.picture
-      image.onload = () => {
-        if (data.picture !== wanted) return // a newer one has come meanwhile
-        picture = image
-        draw()
-      }
-      image.src = wanted
-      return
-    }
     const plane = hub.planes.get(data.plane)
-    if (plane) {
-      picture = planePicture(plane, data.channel)
-      draw()
-    }
+    if (!plane) return
+    picture = planePicture(plane, data.channel)
+    draw()
   }
 
   const onCursor = ({ detail }) => data && detail.road === data.road && place(detail)
@@ -180,43 +169,71 @@ function mountStage(root) {
   const observer = new ResizeObserver(draw)
   observer.observe(frame)
 
+  // Whether there are cells that were not sent, and the screen has room for them.
+  function coarse() {
+    const sent = Math.max(data.picture?.rows, data.picture?.columns)
+    const room = Math.max(frame.clientWidth, frame.clientHeight) * (window.devicePixelRatio || 1)
+    return sent < Math.max(...data.cells) && sent * ROOM < room
+  }
+
+  function show(block) {
+    const before = data
+    if (!block.stages[where.name]) return
+    data = block.stages[where.name]
+    find(".name").textContent = data.title
+    find(".sub").textContent = data.sub
+    find(".shape").textContent = data.shape
+    find(".range").textContent = data.range
+    const bar = find(".bar")
+    bar.hidden = !data.bar
+    bar.style.background = data.bar ? `linear-gradient(to right, ${data.bar})` : ""
+    find(".note").textContent = data.note
+    const [top, bottom, left, right] = data.pads
+    const [high, wide] = [data.cells[0] + top + bottom, data.cells[1] + left + right]
+    frame.parentElement.classList.toggle("sheet", data.sheet)
+    frame.style.minWidth = data.sheet ? `${36 * wide}px` : ""
+    frame.style.maxWidth = data.sheet ? `${44 * wide}px` : ""
+    frame.style.aspectRatio = data.sheet ? `${wide} / ${high}` : "1"
+    frame.parentElement.classList.toggle("arrow", data.arrow)
+    canvas.dataset.stage = data.role
+    canvas.dataset.testid = data.sheet ? "map" : "stage"
+    canvas.setAttribute("role", data.live ? "application" : "img")
+    canvas.setAttribute("aria-label", data.alt)
+    canvas.tabIndex = data.live ? 0 : -1
+    canvas.classList.toggle("live", data.live)
+    if (data.picture) {
+      picture = levelsPicture(data.picture, block.body)
+      draw()
+      clearTimeout(asking)
+      asking = setTimeout(() => coarse() && block.coarse(), SETTLED)
+    } else if (picture && before?.plane === data.plane && before.channel === data.channel) draw()
+    else loadPicture()
+  }
+  const unfollow = follow(where, show)
+
   return {
-    update(next) {
-      const before = data
-      data = next
-      find(".name").textContent = data.title
-      find(".sub").textContent = data.sub ?? ""
-      find(".shape").textContent = data.shape ?? ""
-      find(".range").textContent = data.range ?? ""
-      const bar = find(".bar")
-      bar.hidden = !data.bar
-      bar.style.background = data.bar ? `linear-gradient(to right, ${data.bar})` : ""
-      find(".note").textContent = data.note ?? ""
-      frame.parentElement.classList.toggle("sheet", Boolean(data.sheet))
-      frame.style.minWidth = data.sheet ? `${36 * (data.cells[1] + pads()[2] + pads()[3])}px` : ""
-      frame.style.maxWidth = data.sheet ? `${44 * (data.cells[1] + pads()[2] + pads()[3])}px` : ""
-      frame.style.aspectRatio = data.sheet
-        ? `${data.cells[1] + pads()[2] + pads()[3]} / ${data.cells[0] + pads()[0] + pads()[1]}`
-        : "1"
-      frame.parentElement.classList.toggle("arrow", Boolean(data.arrow))
-      canvas.dataset.stage = data.role
-      canvas.dataset.testid = data.sheet ? "map" : "stage"
-      canvas.setAttribute("role", data.live ? "application" : "img")
-      canvas.setAttribute("aria-label", data.alt)
-      canvas.tabIndex = data.live ? 0 : -1
-      canvas.classList.toggle("live", Boolean(data.live))
-      const same =
-        before && before.picture === data.picture && before.plane === data.plane && before.channel === data.channel
-      if (same && picture) draw()
-      else loadPicture()
-    },
     unmount() {
+      unfollow()
+      clearTimeout(asking)
       document.removeEventListener("cnnviz:cursor", onCursor)
       document.removeEventListener("cnnviz:plane", onPlane)
       observer.disconnect()
       mounted.delete(root)
     },
   }
+}
+
+// Numbers of colors and their palette, or RGB, as a picture.
+function levelsPicture({ rows, columns, at, palette }, body) {
+  const pixels = new ImageData(columns, rows)
+  const colors = new Uint32Array(pixels.data.buffer)
+  const opaque = (from) => 0xff000000 | (body[from + 2] << 16) | (body[from + 1] << 8) | body[from]
+  if (palette === null) for (let i = 0; i < colors.length; i++) colors[i] = opaque(at + 3 * i)
+  else {
+    const table = Uint32Array.from({ length: 256 }, (_, level) => opaque(palette + 3 * level))
+    for (let i = 0; i < colors.length; i++) colors[i] = table[body[at + i]]
+  }
+  return onSheet(pixels)
 }
 
 // The plane as a picture: in color, or one channel in grey.
@@ -233,9 +250,13 @@ function planePicture(plane, channel) {
     }
     pixels.data[j + 3] = 255
   }
+  return onSheet(pixels)
+}
+
+function onSheet(pixels) {
   const sheet = document.createElement("canvas")
-  sheet.width = plane.width
-  sheet.height = plane.height
+  sheet.width = pixels.width
+  sheet.height = pixels.height
   sheet.getContext("2d").putImageData(pixels, 0, 0)
   return sheet
 }

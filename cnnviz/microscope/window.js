@@ -7,12 +7,12 @@ const READABLE = 7 // columns: beyond it cells are too small for numbers of 12 p
 
 export default function ({ parentElement, data, setTriggerValue }) {
   let view = mounted.get(parentElement)
-  if (!view) mounted.set(parentElement, (view = mountWindow(parentElement)))
-  view.update(data[0], setTriggerValue)
+  if (!view) mounted.set(parentElement, (view = mountWindow(parentElement, data[0])))
+  view.update(setTriggerValue)
   return view.unmount
 }
 
-function mountWindow(root) {
+function mountWindow(root, where) {
   const find = (selector) => root.querySelector(selector)
   const panel = find(".window")
   let spec = null
@@ -20,6 +20,7 @@ function mountWindow(root) {
   let cursor = null // { stage, row, column }
   let pinned = false
   let held = "" // the place that the server knows, or is about to be told
+  let told = "" // the place that the server knows
   let chosen = 0 // which part's grids are shown
   let term = null // the cell of the grids that is pointed at
   let playing = null
@@ -382,37 +383,47 @@ function mountWindow(root) {
   document.addEventListener("cnnviz:point", onPoint)
   document.addEventListener("cnnviz:plane", onPlane)
 
+  function draw(block) {
+    if (!block.window) return
+    const first = spec === null
+    spec = block.window
+    const decided = spec.pin !== told && spec.pin !== held // by a link, the back button or a reset
+    told = spec.pin
+    if (decided) {
+      held = spec.pin
+      pinned = Boolean(held)
+      if (pinned) {
+        const [stage, row, column] = held.split(",")
+        cursor = { stage, row: Number(row), column: Number(column) }
+      }
+      find(".free").hidden = !pinned
+      near(pinned && !first)
+    }
+    if (!cursor || (cursor.stage === "pool" && !spec.pool)) {
+      cursor = { stage: "map", row: Math.floor(spec.output[0] / 2), column: Math.floor(spec.output[1] / 2) }
+    }
+    const [rows, columns] = output()
+    cursor = { ...cursor, row: clamp(cursor.row, 0, rows - 1), column: clamp(cursor.column, 0, columns - 1) }
+    if (chosen >= spec.parts.length) chosen = 0
+    scrub()
+    usePlane()
+  }
+  const unfollow = follow(where, draw)
+
   return {
-    update(next, setTriggerValue) {
-      const first = spec === null
-      spec = next
+    update(setTriggerValue) {
       let sent = null // the server is told of a pin once things have come to rest
       pin = (place) => {
         clearTimeout(sent)
         held = place
-        sent = setTimeout(() => place !== spec.pin && setTriggerValue("pin", place), 250)
+        sent = setTimeout(() => {
+          if (place !== told) setTriggerValue("pin", place)
+          told = place
+        }, 250)
       }
-      if (spec.pin !== held) {
-        // a link, the back button or a reset decided; a pin of this panel's own comes back as `held`
-        held = spec.pin
-        pinned = Boolean(held)
-        if (pinned) {
-          const [stage, row, column] = held.split(",")
-          cursor = { stage, row: Number(row), column: Number(column) }
-        }
-        find(".free").hidden = !pinned
-        near(pinned && !first)
-      }
-      if (!cursor || (cursor.stage === "pool" && !spec.pool)) {
-        cursor = { stage: "map", row: Math.floor(spec.output[0] / 2), column: Math.floor(spec.output[1] / 2) }
-      }
-      const [rows, columns] = output()
-      cursor = { ...cursor, row: clamp(cursor.row, 0, rows - 1), column: clamp(cursor.column, 0, columns - 1) }
-      if (chosen >= spec.parts.length) chosen = 0
-      scrub()
-      usePlane()
     },
     unmount() {
+      unfollow()
       document.removeEventListener("cnnviz:point", onPoint)
       document.removeEventListener("cnnviz:plane", onPlane)
       play(false)

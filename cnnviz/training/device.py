@@ -1,4 +1,4 @@
-"""What a run can train on: processor and graphics cards, listed without TensorFlow; their free memory and their load."""
+"""What a run can train on: processor and graphics cards, listed without TensorFlow; free memory and load."""
 
 import importlib
 import os
@@ -81,7 +81,7 @@ def use() -> str:
     "NVIDIA H200", or "CPU, 2 cores", also where a card is there that this installation cannot use. TensorFlow takes a
     card's memory as it needs it; for JAX the starter has to say so in the environment.
     """
-    import keras  # noqa: PLC0415 - the worker's side of this file
+    import keras
 
     found = _in_use(keras.config.backend())
     if found:
@@ -99,22 +99,27 @@ def check_memory(config: TrainingConfig, classes: int, device: Device | None = N
     """
     device = device or devices()[0]
     batch = min(config.batch_size, config.number or config.batch_size)
-    network, shape = layers.with_classes(config.network(), classes), config.input().shape
+    shape = config.input().shape
     # in a worker the framework has its memory already
     base = FRAMEWORK if device.kind == "cpu" and "keras" not in sys.modules else 0
 
     def need(size: int) -> layers.Memory:
         return layers.memory(network, shape, size, _SLOTS[config.optimizer])
 
-    whole = need(batch)
+    try:
+        network = layers.with_classes(config.network(), classes)
+        whole = need(batch)
+    except layers.LayerError as error:
+        raise ConfigError(str(error)) from None
     if whole.total + base <= device.free:
         return
+    how = whole.how + (f", and {_gb(base)} for TensorFlow" if base else "")
     smaller = [2**power for power in range(9, -1, -1) if 2**power < batch]
     fitting = next((size for size in smaller if need(size).total + base <= device.free), 0)
     advice = f"choose a batch of {fitting}" if fitting else "choose smaller pictures or a smaller network"
     raise ConfigError(
-        f"This network needs {_gb(whole.total + base)} for a batch of {batch:,} pictures "
-        f"({whole.how}{f', and {_gb(base)} for TensorFlow' if base else ''}), but {_gb(device.free)} are free; {advice}."
+        f"This network needs {_gb(whole.total + base)} for a batch of {batch:,} pictures ({how}), but "
+        f"{_gb(device.free)} are free; {advice}."
     )
 
 
@@ -268,7 +273,7 @@ def _in_use(backend: str) -> str:
     """The card that Keras will compute on, or nothing."""
     with suppress(Exception):  # a backend that stumbles over its card computes on the CPU
         if backend == "tensorflow":
-            import tensorflow  # noqa: PLC0415
+            import tensorflow
 
             cards = tensorflow.config.list_physical_devices("GPU")
             for card in cards:
@@ -280,11 +285,6 @@ def _in_use(backend: str) -> str:
 
             if jax.default_backend() == "gpu":
                 return str(jax.devices()[0].device_kind)
-        elif backend == "torch":
-            import torch  # noqa: PLC0415
-
-            if torch.cuda.is_available():
-                return str(torch.cuda.get_device_name(0))
     return ""
 
 

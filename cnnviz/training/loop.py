@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz import evaluation
+from cnnviz.files import write_json
 from cnnviz.layers import with_classes
 from cnnviz.networks import architectures
 from cnnviz.networks.predict import probabilities
@@ -25,7 +26,7 @@ from cnnviz.training.batches import Batches, class_weights
 from cnnviz.training.config import TrainingConfig
 from cnnviz.training.control import Control
 from cnnviz.training.prepare import Prepared
-from cnnviz.training.record import Run, write_json
+from cnnviz.training.record import Run
 
 EVERY = 0.25  # seconds between two recorded steps at least
 AHEAD = 4  # batches made while the network trains
@@ -89,8 +90,9 @@ def compile_(model: Any, config: TrainingConfig, steps: int) -> None:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     one = model.output_shape[-1] == 1
     loss = keras.losses.BinaryCrossentropy() if one else keras.losses.CategoricalCrossentropy()
-    # XLA makes TensorFlow's first step three times and each further step up to four times as long on a CPU
-    model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy], jit_compile=keras.config.backend() != "tensorflow")
+    # on a CPU, XLA makes TensorFlow's steps up to four times as long
+    jit = keras.config.backend() != "tensorflow"
+    model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy], jit_compile=jit)
 
 
 def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, resume: bool) -> Progress:

@@ -1,18 +1,18 @@
 """The record of a run: a directory with its settings, its state, its events and its snapshots; no keras."""
 
 import json
-import os
 import re
 import secrets
 import shutil
-import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cnnviz.files import write_json
 from cnnviz.training.config import TrainingConfig
 
 FORMAT = 1
@@ -20,6 +20,9 @@ STATES = ("queued", "running", "finished", "stopped", "failed", "interrupted")
 OVER = ("finished", "stopped", "failed", "interrupted")
 MAX_SNAPSHOTS = 60
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
+
+
+writing = threading.RLock()  # held while this process writes a record: whoever has it can speak the last word
 
 
 class RecordError(ValueError):
@@ -75,6 +78,11 @@ class Run:
     def card(self) -> Path:
         return self.path / "card.json"
 
+    @property
+    def lock(self) -> Path:
+        """The file that the process which works on this run keeps locked (lock.py)."""
+        return self.path / "worker.lock"
+
     def config(self) -> TrainingConfig:
         """The settings; RecordError if the file is gone, ConfigError if it was edited into nonsense."""
         try:
@@ -101,17 +109,18 @@ class Run:
         return state
 
     def set_state(self, **changes: Any) -> State:
-        """Change some fields, atomically; the run must exist."""
-        old = self.state()
-        values = {**old.__dict__, **changes, "changed": time.time()}
-        write_json(self.path / "state.json", {"format": FORMAT, **values})
+        """Change some fields, atomically; the run must exist. While a process has the run's lock, only it may do so."""
+        with writing:
+            old = self.state()
+            values = {**old.__dict__, **changes, "changed": time.time()}
+            write_json(self.path / "state.json", {"format": FORMAT, **values})
         return State(**values)
 
     def append(self, kind: str, **values: Any) -> None:
         """Add one line to events.jsonl; values are numbers, text, or small lists."""
         line = json.dumps({"format": FORMAT, "time": round(time.time(), 3), "kind": kind, **values}, allow_nan=True)
         # one write of one line: a reader in another process sees it whole or, at the very end, not yet
-        with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
+        with writing, (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def events(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
@@ -170,16 +179,3 @@ def find(root: Path, run_id: str) -> Run:
     if run is None or not run.path.is_dir():
         raise RecordError("There is no such run here; it may have been deleted.")
     return run
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a file as a whole or not at all, also when the disk is full."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise

@@ -1,7 +1,7 @@
 """The worker: one process that trains one run, `python -m cnnviz.training.worker RUN`, told what to do on stdin.
 
-It stops when stdin closes, so that it ends with whoever started it. With --spare it imports Keras first and then waits
-for a line with the run's directory and its options, separated by tabs.
+It stops when stdin closes, so that it ends with whoever started it. With --spare the run is not among the arguments:
+it imports Keras and takes a line from stdin with the run's directory and its options, separated by tabs.
 """
 
 import errno
@@ -13,46 +13,57 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 
 from cnnviz.data.dataset import DataError
 from cnnviz.images import ImageError
 from cnnviz.training.config import ConfigError
 from cnnviz.training.control import Control, listen
-from cnnviz.training.record import RecordError, Run
+from cnnviz.training.lock import take
+from cnnviz.training.record import RecordError, Run, writing
 
 READY = "ready"  # what a spare worker prints once it could start
+NICE = 10  # how far behind everything else on this machine it stands
 STOPPED = "Stopped. Go on from the last whole epoch, or score the network as it is."
 INTERRUPTED = "The program that had started this run ended. Go on from the last whole epoch."
+FULL = "The disk is full; free some space and go on from the last whole epoch."
+MEMORY = "The memory was not enough; choose a smaller network, batch or picture size."
 _TALK = 0.3  # seconds between two notes about the same work
+_ROOM = 16_384  # bytes set aside for the last words on a full disk
 
 
 def work(run: Run, command: str, control: Control | None = None, resume: bool = False, score: bool = False) -> str:
     """Train a run from its directory to its card, in this process, and return its final state.
 
     resume: go on from the last whole epoch. score: train no further, only score and write the card. Every fault ends
-    in the state "failed" with a sentence; nothing is raised but KeyboardInterrupt.
+    in the state "failed" with a sentence. RecordError if another process works on this run; else nothing is raised but
+    KeyboardInterrupt.
     """
     try:
+        held = take(run.lock)
+    except OSError as error:
+        return _end(run, "failed", _disk(error))
+    if held is None:
+        raise RecordError("This run is being trained already; wait until it is over, or stop it first.")
+    with held:
         try:
             run.set_state(state="running", message="", pid=os.getpid(), paused=False)
+            (run.path / ".room").write_bytes(bytes(_ROOM))
             _train(run, command, control, resume, score)
         except (ConfigError, DataError, ImageError, RecordError) as error:
             return _end(run, "failed", str(error))
         except MemoryError:
-            return _end(run, "failed", "The memory was not enough; choose a smaller network, batch or picture size.")
+            return _end(run, "failed", MEMORY)
         except OSError as error:
             return _end(run, "failed", _disk(error))
         except Exception as error:
             return _end(run, "failed", _fault(run, error))
         return _end(run, "finished", "")
-    except (RecordError, OSError):
-        return "failed"  # the directory is gone or the disk is full: there is no place for a last word
 
 
 def stopped(run: Run) -> None:
-    """Note that the user stopped a run that trains in this process."""
-    with suppress(OSError, RecordError):
-        _end(run, "stopped", STOPPED)
+    """The last word on a run that its user stopped."""
+    _end(run, "stopped", STOPPED)
 
 
 def _train(run: Run, command: str, control: Control | None, resume: bool, score: bool) -> None:
@@ -74,15 +85,24 @@ def _train(run: Run, command: str, control: Control | None, resume: bool, score:
 
 
 def _end(run: Run, state: str, message: str) -> str:
-    with _ending:
-        _over.set()
-        run.append("end", state=state, message=message)
-        run.set_state(state=state, message=message, pid=0, paused=False)
+    """Say what became of the run, as far as its directory is still there."""
+    with writing:
+        global _over  # noqa: PLW0603 - one run a process
+        _over = True
+        for path in (
+            *run.path.glob(".*"),
+            *run.snapshots.glob(".*"),
+        ):  # files half written: on a full disk they are in the way of the last words
+            with suppress(OSError):
+                path.unlink()
+        with suppress(OSError, RecordError):
+            run.set_state(state=state, message=message, pid=0, paused=False)
+        with suppress(OSError):
+            run.append("end", state=state, message=message)
     return state
 
 
-_ending = threading.Lock()
-_over = threading.Event()
+_over = False
 
 
 def _notes(run: Run) -> Callable[[str, int, int], None]:
@@ -99,56 +119,63 @@ def _notes(run: Run) -> Callable[[str, int, int], None]:
 
 
 def _disk(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return "The disk is full; free some space and go on from the last whole epoch."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FULL
     return f"A file could not be read or written: {error.strerror or error}."
 
 
 def _fault(run: Run, error: Exception) -> str:
     """One sentence for a fault of Keras or of ours; the whole of it goes to worker.log."""
-    from cnnviz.training.loop import TrainingError  # noqa: PLC0415
-
-    if isinstance(error, TrainingError):
+    if type(error).__name__ == "TrainingError":  # of loop.py, which may be what could not be imported
         return str(error)
-    traceback.print_exc()
+    with suppress(OSError):
+        traceback.print_exc()
     text = f"{type(error).__name__} {error}"
-    if any(word in text for word in ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM", "out of memory")):
-        return "The memory was not enough; choose a smaller network, batch or picture size."
+    if any(word in text for word in OUT_OF_MEMORY):
+        return MEMORY
     if "No space left" in text:
-        return "The disk is full; free some space and go on from the last whole epoch."
+        return FULL
     return f"Training broke off: {type(error).__name__}. The details are in {run.id}/worker.log."
+
+
+OUT_OF_MEMORY = ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM", "out of memory", "bad_alloc", "MemoryError")
 
 
 def _stop(run: Run, asked: bool) -> None:
     """End this process at once: files are replaced whole, so that it may end at any moment."""
-    with _ending:
-        if not _over.is_set():
-            state, message = ("stopped", STOPPED) if asked else ("interrupted", INTERRUPTED)
-            with suppress(OSError, RecordError):
-                run.append("end", state=state, message=message)
-                run.set_state(state=state, message=message, pid=0, paused=False)
+    with writing:  # until the end: the training thread says nothing after this
+        if not _over:
+            stopped(run) if asked else _end(run, "interrupted", INTERRUPTED)
         os._exit(0)
 
 
+def _follow(order: str, control: Control, orders: "SimpleQueue[str]") -> None:
+    """Read stdin to its end: the order first, unless the arguments were it, then the wishes."""
+    order = order or sys.stdin.readline()
+    if not order.strip():
+        os._exit(0)  # whoever kept this spare worker has no work for it
+    orders.put(order)
+    run = Run(Path(order.split("\t")[0].strip()))
+    listen(control, lambda asked: _stop(run, asked))
+
+
 def main(arguments: list[str]) -> int:
-    """Run as a process. Arguments: [--spare] [RUN] [--resume] [--score]."""
-    options = {word for word in arguments if word.startswith("--")}
-    paths = [word for word in arguments if not word.startswith("--")]
-    if "--spare" in options:
+    """Run as a process. Arguments: --spare, or RUN [--resume] [--score]."""
+    with suppress(AttributeError, OSError):  # Windows has no nice
+        os.nice(NICE)
+    control, orders = Control(), SimpleQueue[str]()
+    order = "" if "--spare" in arguments else "\t".join(arguments)
+    threading.Thread(target=_follow, args=(order, control, orders), daemon=True).start()
+    if not order:
         from cnnviz.training import loop  # noqa: F401, PLC0415 - what takes the time
 
-        print(READY, flush=True)  # noqa: T201 - the parent waits for it
-        order = sys.stdin.readline().split("\t")
-        paths, options = [order[0].strip()], options | {word.strip() for word in order[1:]}
-        if not paths[0]:
-            return 0
-    run = Run(Path(paths[0]))
+        print(READY, flush=True)  # noqa: T201 - for whoever started it
+    path, *options = (word.strip() for word in orders.get().split("\t"))
+    run = Run(Path(path))
     with suppress(OSError):
         log = os.open(run.path / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
-    control = Control()
-    threading.Thread(target=listen, args=(control, lambda asked: _stop(run, asked)), daemon=True).start()
     state = work(run, "the page Train", control, "--resume" in options, "--score" in options)
     return 0 if state == "finished" else 1
 

@@ -26,21 +26,23 @@ def choice(
     param: str,
     options: Mapping[str, str],
     default: str,
-    on_change: Callable[[], None] | None = None,
+    on_change: Callable[[], None],
+    then: Callable[[], None],
     width: int | Literal["stretch"] = "stretch",
 ) -> str:
-    """A selectbox over `options` (key -> label) whose key is kept in `?param=`; an unknown key counts as the default.
+    """A selectbox over `options` (key -> label) for the key in `?param=`; an unknown key counts as the default.
 
-    `on_change` runs after a change by hand, before the new key is kept.
+    The page calls `kept(param, default)` before it. After a change by hand `on_change` runs, then the new key is put
+    where `kept` finds it, then `then` runs, which may name the fragment to run again.
     """
-    asked = kept(param, default)
+    asked = str(st.session_state.get(param) or default)
     known = asked if asked in options else default
     st.session_state[f"{param}_shown"] = known
 
     def changed() -> None:
-        if on_change:
-            on_change()
+        on_change()
         st.session_state[param] = st.session_state[f"{param}_shown"]
+        then()
 
     st.selectbox(
         label, list(options), format_func=options.__getitem__, key=f"{param}_shown", on_change=changed, width=width

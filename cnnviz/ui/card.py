@@ -10,6 +10,7 @@ from cnnviz.ui.markup import text
 
 TASKS = {"picture": "Whole pictures", "face": "Faces"}
 _MOST_CLASSES = 100  # lines of the table
+_BRIEF = ("Looks at", "Parameters", "Data", "Rights in the data", "Not for")  # of `facts`
 
 
 def percent(share: float | None) -> str:
@@ -31,7 +32,9 @@ def score(card: Card) -> str:
     """The test score and what it is measured against: an honest sentence each, over a line from 0 to 100 %. HTML."""
     test = card.test
     if test is None:
-        return '<div class="score"><p>There were no test pictures, so nothing is known of how often it is right.</p></div>'
+        return (
+            '<div class="score"><p>There were no test pictures, so nothing is known of how often it is right.</p></div>'
+        )
     low, high = test.interval
     lines = [
         _against(
@@ -40,7 +43,9 @@ def score(card: Card) -> str:
             test.accuracy,
             (low, high),
         ),
-        _against(f"Always saying “{text(test.majority_label)}” would be right for {percent(test.majority)}.", test.majority),
+        _against(
+            f"Always saying “{text(test.majority_label)}” would be right for {percent(test.majority)}.", test.majority
+        ),
     ]
     lines += [_against(sentence, share) for sentence, share in _baselines(card)]
     return f'<div class="score">{"".join(lines)}</div>'
@@ -90,7 +95,9 @@ def per_class(scores: Scores) -> str:
             label,
             f"{one.n:,}",
             percent(one.recall),
-            "–" if one.recall_interval is None else f"{percent(one.recall_interval[0])} … {percent(one.recall_interval[1])}",
+            "–"
+            if one.recall_interval is None
+            else f"{percent(one.recall_interval[0])} … {percent(one.recall_interval[1])}",
             percent(one.precision),
             "–" if one.f1 is None else f"{one.f1:.3f}",
         )
@@ -100,8 +107,8 @@ def per_class(scores: Scores) -> str:
     return markup.table(head, rows, (1, 2, 3, 4, 5), "Test score of each class")
 
 
-def facts(card: Card) -> str:
-    """Everything else on the card as names and values. HTML."""
+def facts(card: Card, brief: bool = False) -> str:
+    """The rest of the card as names and values: everything, or in brief what tells it from other networks. HTML."""
     counts = " + ".join(f"{card.data[part]:,}" for part in ("train", "validation", "test"))
     rows = [
         ("Looks at", TASKS[card.task]),
@@ -120,7 +127,7 @@ def facts(card: Card) -> str:
         ("Seed", "unknown" if card.training["seed"] is None else str(card.training["seed"])),
         ("Not for", card.not_for),
     ]
-    return markup.pairs([(name, value) for name, value in rows if value])
+    return markup.pairs([(name, value) for name, value in rows if value and (not brief or name in _BRIEF)])
 
 
 def _left_out(card: Card) -> str:

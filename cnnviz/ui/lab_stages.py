@@ -1,9 +1,10 @@
-"""The stages of the Kernel lab: a walked road in, pictures with their ranges out."""
+"""The stages of the Kernel lab: a walked road in, what the microscope's parts show out."""
 
 import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -11,18 +12,24 @@ from numpy.typing import NDArray
 
 from cnnviz import display, filters, kernels, microscope, road
 from cnnviz.filters import Floats
-from cnnviz.ui import address, frame, lab_words, weights
+from cnnviz.ui import frame, lab_controls, lab_words, weights
 
 NAME = "lab"  # of the road, for the microscope
-SHOWN = 416  # pixels a stage picture has at most: 208 on the page, sharp on dense screens
+SHOWN = 208  # pixels a stage is wide on the page; dense screens and phones ask for FINE
+FINE = 416
 SHEET = 32  # cells a side up to which every number is shown
+COMPARED = ("one", "two", "difference")
 
 
-def draw_kernel(hand: weights.Hand, grid: Floats, plane: int | None, fixed: bool, room: tuple[int, int]) -> None:
-    """The kernel stage: the grid of weights, one plane of it where there are several, and what can be done to it.
+def kernel_grid(
+    hand: weights.Hand, settings: road.Settings, plane: int | None, room: tuple[int, int]
+) -> dict[str, Any]:
+    """What the grid of weights shows: one plane of it where there are several, and what can be done to it.
 
     room: the rows and columns that the picture has for a window.
     """
+    fixed = settings.weights_y is not None
+    grid = settings.weights_y if settings.weights_y is not None and plane == 1 else settings.weights
     most = [max(have, min(kernels.MAX_SIDE, free)) for have, free in zip(grid.shape[:2], room, strict=True)]
     why = "" if min(most) == kernels.MAX_SIDE else f"At most {most[0]} × {most[1]}: larger ones leave the picture."
     shown = grid if grid.ndim == 2 else grid[..., plane or 0]
@@ -33,45 +40,31 @@ def draw_kernel(hand: weights.Hand, grid: Floats, plane: int | None, fixed: bool
     else:
         preset = weights.CHOICES[hand.choice].partition(":")[0]
         sub = "click a weight to change it" if hand.edited is None else f"edited, was {preset}"
-    problem = st.session_state.pop("kernel_problem", "")
-    microscope.kernel(
-        "kernel_grid",
-        {
-            "title": "Kernel",
-            "sub": sub,
-            "weights": [[float(w) for w in row] for row in shown],
-            "shape": lab_words.times(grid.shape),
-            "range": lab_words.value_range(shown),
-            "bar": display.signed_scale(1).css,
-            "fixed": fixed,
-            "most": most,
-            "why": why,
-            "edited": hand.edited is not None,
-            "canUndo": weights.can_undo(),
-            "problem": problem,
-            "turn": st.session_state.get("kernel_turn", 0),
-        },
-        lambda: weights.edit(plane if grid.ndim == 3 else None),
-    )
-    if problem:
-        frame.problem(problem, "kernel")
+    return {
+        "title": "Kernel",
+        "sub": sub,
+        "weights": [[float(w) for w in row] for row in shown],
+        "shape": lab_words.times(grid.shape),
+        "range": lab_words.value_range(shown),
+        "bar": display.signed_scale(1).css,
+        "fixed": fixed,
+        "most": most,
+        "why": why,
+        "edited": hand.edited is not None,
+        "canUndo": weights.can_undo(),
+        "turn": st.session_state.get("kernel_turn", 0),
+    }
 
 
-def draw_input(
-    pixels: NDArray[np.uint8],
-    plane: str,
-    settings: road.Settings,
-    fits: bool,
-    key: str = "stage_input",
-    sheet: bool = False,
-) -> None:
-    """The input stage: what the kernel reads, its padding hatched, what no window reads cross-hatched."""
+def input_stage(
+    pixels: NDArray[np.uint8], plane: str, settings: road.Settings, fits: bool, sheet: bool = False
+) -> microscope.Stage:
+    """What the kernel reads, its padding hatched, what no window reads cross-hatched."""
     size = (pixels.shape[0], pixels.shape[1])
     channel = settings.channel
     read = road.source(pixels, channel)
     (top, bottom), (left, right) = road.pads(settings, size) if fits else ((0, 0), (0, 0))
-    microscope.stage(
-        key,
+    return microscope.Stage(
         NAME,
         "input",
         "Input",
@@ -93,8 +86,7 @@ def draw_input(
     )
 
 
-def draw_map(
-    key: str,
+def map_stage(
     role: str,
     title: str,
     sub: str,
@@ -107,20 +99,20 @@ def draw_map(
     sheet: bool = False,
     raw: Floats | None = None,
     note: str = "",
-) -> None:
-    """One stage with a map, colored on `scale`, reduced by area where it has more cells than it is shown with.
+) -> microscope.Stage:
+    """A map, colored on `scale`, reduced by area where it has more cells than it is shown with.
 
     raw: the numbers, where `values` is only how they are displayed (absolute, clipped).
     """
     numbers = values if raw is None else raw
     text = lab_words.value_range(numbers)
-    microscope.stage(
-        key,
+    return microscope.Stage(
         name,
         role,
         title,
         (values.shape[0], values.shape[1]),
-        picture=display.data_url(display.palette_png(display.reduce(values, SHOWN), scale), "png"),
+        display.levels(display.reduce(values, _side()), scale),
+        scale.table,
         sub=sub,
         shape=lab_words.times(values.shape),
         value_range=text,
@@ -134,23 +126,71 @@ def draw_map(
     )
 
 
+def _side() -> int:
+    return FINE if st.session_state.get("fine") else SHOWN
+
+
+def refine() -> None:
+    """Callback: the browser's screen has room for more pixels than it was sent."""
+    st.session_state["fine"] = True
+
+
 def _numbers(values: Floats) -> list[list[str]]:
     return [[display.number(float(v)) for v in row] for row in values]
 
 
-def draw_direction(walked: road.Road) -> None:
+def road_stages(walked: road.Road, name: str) -> dict[str, microscope.Stage]:
+    """Feature map, ReLU and pool as far as there are any; `name` of the display."""
+    if walked.relu is None:
+        return {"map": _direction_stage(walked)}
+    s = walked.settings
+    scale, shown = view(walked, name)
+    stages = {
+        "map": map_stage(
+            "map",
+            "Feature map",
+            lab_words.operator(s),
+            shown(walked.feature_map),
+            scale,
+            raw=walked.feature_map,
+            note=lab_words.map_formula(walked),
+        ),
+        # in the colors of the map before it, so that the negative cells are seen to vanish
+        "relu": map_stage(
+            "relu",
+            "ReLU",
+            "max(0, x)" if s.relu else "off: x stays x",
+            shown(walked.relu),
+            scale,
+            raw=walked.relu,
+            note=lab_words.relu_share(walked),
+        ),
+    }
+    if walked.pooled is not None:
+        stages["pool"] = map_stage(
+            "pool",
+            "Max pool" if s.pool_kind == "max" else "Average pool",
+            f"{s.pool_size[0]}×{s.pool_size[1]} · stride {lab_words.both(s.pool_strides)}",
+            shown(walked.pooled),
+            scale,
+            raw=walked.pooled,
+            note=lab_words.pool_formula(walked),
+        )
+    return stages
+
+
+def _direction_stage(walked: road.Road) -> microscope.Stage:
     """The map of angles in the colors of a wheel."""
     assert walked.magnitude is not None
     angle = walked.feature_map
-    step = -(-max(angle.shape) // SHOWN)  # angles have no mean: where there are too many, every nth is shown
+    step = -(-max(angle.shape) // _side())  # angles have no mean: where there are too many, every nth is shown
     shown, strength = angle[::step, ::step], walked.magnitude[::step, ::step]
-    microscope.stage(
-        "stage_map",
+    return microscope.Stage(
         NAME,
         "map",
         "Direction",
         (angle.shape[0], angle.shape[1]),
-        picture=display.data_url(display.png(display.directions(shown, strength)), "png"),
+        display.directions(shown, strength),
         sub=lab_words.operator(walked.settings),
         shape=lab_words.times(angle.shape),
         value_range="−180° … 180°",
@@ -160,10 +200,23 @@ def draw_direction(walked: road.Road) -> None:
         live=True,
         note=lab_words.map_formula(walked),
     )
+
+
+def draw_wheel() -> None:
+    """The legend of a map of angles."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.image(display.wheel(56), width=56, output_format="PNG", alt="A wheel: each direction in its color")
         with st.container(width=136):
             st.caption("It gets brighter this way. Grey: no slope.")
+
+
+def problem_of_road(pixels: NDArray[np.uint8], settings: road.Settings) -> str:
+    """Why there is no feature map: the sentence with which the arithmetic refuses."""
+    try:
+        road.walk(pixels, settings)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def view(walked: road.Road, name: str) -> tuple[display.Scale, Callable[[Floats], Floats]]:
@@ -178,51 +231,21 @@ def view(walked: road.Road, name: str) -> tuple[display.Scale, Callable[[Floats]
     return display.signed_scale(limit), lambda values: values
 
 
-def draw_feature_map(walked: road.Road, scale: display.Scale, shown: Callable[[Floats], Floats]) -> None:
-    """The feature map itself."""
-    values, operator = walked.feature_map, lab_words.operator(walked.settings)
-    note = lab_words.map_formula(walked)
-    draw_map("stage_map", "map", "Feature map", operator, shown(values), scale, raw=values, note=note)
-
-
-def draw_relu(walked: road.Road, scale: display.Scale, shown: Callable[[Floats], Floats]) -> None:
-    """The map after ReLU, in the colors of the map before it, so that the negative cells are seen to vanish."""
-    assert walked.relu is not None
-    sub = "max(0, x)" if walked.settings.relu else "off: x stays x"
-    note = lab_words.relu_share(walked)
-    draw_map("stage_relu", "relu", "ReLU", sub, shown(walked.relu), scale, raw=walked.relu, note=note)
-
-
-def draw_pool(walked: road.Road, scale: display.Scale, shown: Callable[[Floats], Floats]) -> None:
-    """The pooled map, or the sentence why there is none."""
-    assert walked.relu is not None
-    s = walked.settings
-    if walked.pooled is None:
-        size, cells = lab_words.times(s.pool_size), lab_words.times(walked.relu.shape)
-        frame.problem(f"A pool of {size} does not fit into {cells} cells; choose a smaller pool.", "pool")
-        return
-    title = "Max pool" if s.pool_kind == "max" else "Average pool"
-    sub = f"{s.pool_size[0]}×{s.pool_size[1]} · stride {lab_words.both(s.pool_strides)}"
-    note = lab_words.pool_formula(walked)
-    draw_map("stage_pool", "pool", title, sub, shown(walked.pooled), scale, raw=walked.pooled, note=note)
-
-
-def draw_sheet(
-    walked: road.Road, plane: str, which: str, scale: display.Scale, shown: Callable[[Floats], Floats]
-) -> None:
+def draw_sheet(walked: road.Road, plane: str, which: str, display_name: str) -> None:
     """One stage over the full width, with every number in its cell."""
+    roles = {"Feature map": "map", "ReLU": "relu", "Pooled map": "pool"}
     if which == "Input":
-        draw_input(walked.pixels, plane, walked.settings, True, "sheet_input", sheet=True)
-        return
-    role, values = {
-        "Feature map": ("map", walked.feature_map),
-        "ReLU": ("relu", walked.relu),
-        "Pooled map": ("pool", walked.pooled),
-    }[which]
-    if values is None:
-        frame.problem("There is no such map at these settings; choose another.", "sheet")
-        return
-    draw_map(f"sheet_{role}", role, which, "", shown(values), scale, raw=values, arrow=False, sheet=True)
+        role, stage = "input", input_stage(walked.pixels, plane, walked.settings, True, sheet=True)
+    else:
+        role = roles[which]
+        values = {"map": walked.feature_map, "relu": walked.relu, "pool": walked.pooled}[role]
+        if values is None:
+            frame.problem("There is no such map at these settings; choose another.", "sheet")
+            return
+        scale, shown = view(walked, display_name)
+        stage = map_stage(role, which, "", shown(values), scale, raw=values, arrow=False, sheet=True)
+    microscope.stage(f"sheet_{role}", "sheet", role)
+    microscope.draw("drawn_sheet", "sheet", {role: stage})
 
 
 def draw_comparison(walked: road.Road, choice: str) -> None:
@@ -247,29 +270,36 @@ def draw_comparison(walked: road.Road, choice: str) -> None:
     scale = display.signed_scale(max(display.limit(first), display.limit(second)))
     difference = first - second
     maps = (
-        ("one", "This kernel", "", first, scale),
-        ("two", kernel.label, "", second, scale),
-        ("difference", "Difference", "this − other", difference, display.signed_scale(display.limit(difference))),
+        ("This kernel", "", first, scale),
+        (kernel.label, "", second, scale),
+        ("Difference", "this − other", difference, display.signed_scale(display.limit(difference))),
     )
     with st.grid(3, min_column_width=200, gap=(24, 32), key="comparison"):
-        for role, title, sub, values, colors in maps:
-            draw_map(f"compare_{role}", role, title, sub, values, colors, name="compare", live=False, arrow=False)
+        for name in COMPARED:
+            microscope.stage(f"compare_{name}", "compare", name)
+    stages = {
+        name: map_stage(name, title, sub, values, colors, name="compare", live=False, arrow=False)
+        for name, (title, sub, values, colors) in zip(COMPARED, maps, strict=True)
+    }
+    microscope.draw("drawn_compare", "compare", stages, on_coarse=refine)
 
 
 def pinned() -> str:
     """The place in the URL that the window is held at, "map,row,column", or ""."""
-    place = address.kept("cell")
+    place = str(st.session_state.get("cell") or "")
     return place if re.fullmatch(r"(input|map|relu|pool),\d{1,4},\d{1,4}", place, re.ASCII) else ""
 
 
 def keep_pin() -> None:
-    """The window was held or let go: keep that in the URL."""
+    """Callback: the window was held or let go. Only the address changes, so only its fragment runs."""
     if (place := st.session_state["window"].pin) is not None:
         st.session_state["cell"] = place
+    st.rerun(lab_controls.KEPT)
 
 
-def downloads(walked: road.Road, scale: display.Scale, shown: Callable[[Floats], Floats]) -> None:
+def downloads(walked: road.Road, display_name: str) -> None:
     """Each map as a PNG of one pixel a cell, and as the float32 array itself; of the input, the array that is read."""
+    scale, shown = view(walked, display_name)
     read = road.source(walked.pixels, walked.settings.channel)
     maps = {"input": read, "feature_map": walked.feature_map, "relu": walked.relu, "pooled": walked.pooled}
     for name, values in maps.items():

@@ -6,14 +6,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from cnnviz.cards import FILE, Card, CardError, read_card
+from cnnviz.cards import Card, CardError, read_card, write_card
 from cnnviz.presets import PRESETS
 from cnnviz.training import record
 from cnnviz.training.config import ConfigError, TrainingConfig
+from cnnviz.training.history import History, extend
 from cnnviz.training.queue import Queue
 from cnnviz.training.record import RecordError, Run, State
 
@@ -27,8 +27,8 @@ DATA: Mapping[str, str] = {
     "fashion_mnist": "Fashion-MNIST, clothes",
     "cifar10": "CIFAR-10, everyday things",
 }
+_LONGEST_NAME = 60
 _OPEN_RECORDS = 8  # runs whose events are held in memory, read so far
-_LIST_SECONDS = 1.0  # for so long a list of runs may be old
 
 _queue: Queue | None = None
 _lock = threading.Lock()
@@ -86,10 +86,21 @@ def kept(owner: str) -> list[Listed]:
     return [one for one in of_owner(owner) if one.state.kept and one.card is not None]
 
 
+def keep(run: Run, name: str) -> None:
+    """Give a finished network a name, in its state and on its card; ValueError with a sentence for a bad one."""
+    name = " ".join(name.split())
+    if not name:
+        raise ValueError("The network has no name yet; write one and press Keep.")
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise ValueError(f"A name has up to {_LONGEST_NAME} ordinary characters; this one cannot stand on a card.")
+    write_card(replace(read_card(run.card), title=name), run.card)
+    run.set_state(kept=name)
+
+
 def card(run: Run) -> Card | None:
     """The card of a run that was scored, or None."""
     try:
-        return read_card(run.path / FILE) if run.card.exists() else None
+        return read_card(run.card) if run.card.exists() else None
     except CardError:
         return None
 
@@ -121,7 +132,7 @@ def network_title(config: TrainingConfig) -> str:
 class _Read:
     """What has been read of one run's events."""
 
-    events: list[dict[str, Any]] = field(default_factory=list)
+    history: History = field(default_factory=History)
     offset: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -129,8 +140,8 @@ class _Read:
 _records: OrderedDict[Path, _Read] = OrderedDict()
 
 
-def events(run: Run) -> list[dict[str, Any]]:
-    """All events of a run so far. Only the new ones are read: each browser that watches asks every second."""
+def history(run: Run) -> History:
+    """The run's history so far. Only new events are read: each browser that watches asks every second."""
     with _lock:
         held = _records.setdefault(run.path, _Read())
         _records.move_to_end(run.path)
@@ -138,8 +149,8 @@ def events(run: Run) -> list[dict[str, Any]]:
             _records.popitem(last=False)
     with held.lock:
         new, held.offset = run.events(held.offset)
-        held.events.extend(new)
-        return list(held.events)
+        held.history = extend(held.history, new)
+        return held.history
 
 
 def age(seconds_since_1970: float) -> str:

@@ -36,9 +36,9 @@ def kernels(arrays: Arrays) -> str:
     legend = (
         bar(scale)
         if channels != 3
-        else f"<p>Mid-grey is 0; full red, green or blue is +{number(limit, 2)} in that channel.</p>"
+        else f'<p class="quiet">Mid-grey is 0; full red, green or blue is +{number(limit, 2)} in that channel.</p>'
     )
-    return f'<p>{what}</p><div class="tiles" role="group" aria-label="First-layer kernels">{images}</div>{legend}'
+    return f'<p class="quiet">{what}</p><div class="tiles" role="group" aria-label="First-layer kernels">{images}</div>{legend}'
 
 
 def _kernel(weights: NDArray[np.float32], limit: float, scale: Scale) -> Pixels:
@@ -49,17 +49,16 @@ def _kernel(weights: NDArray[np.float32], limit: float, scale: Scale) -> Pixels:
 
 def maps(arrays: Arrays) -> str:
     """The pinned picture and what two layers make of it: a row of maps each, with its scale."""
-    rows = []
+    pinned, rows = "", []
     if "picture" in arrays and arrays["picture"].ndim == 3:
         pixels = markup.rgb(arrays["picture"])
         side = max(pixels.shape[:2])
-        shown = markup.picture(pixels, PICTURE, "The pinned picture as the network gets it", smooth=side > PICTURE)
-        rows.append(f"<figure>{shown}</figure>")
+        pinned = markup.picture(pixels, PICTURE, "The pinned picture as the network gets it", smooth=side > PICTURE)
     for index, name in enumerate(str(one) for one in arrays.get("names", ())):
         values = arrays.get(f"maps_{index}")
         if values is not None and values.ndim == 3 and values.size:
             rows.append(_layer(name, values.astype(np.float32)))
-    return f'<div class="maps">{"".join(rows)}</div>'
+    return f'<div class="maps"><figure>{pinned}</figure><div>{"".join(rows)}</div></div>'
 
 
 def _layer(name: str, values: NDArray[np.float32]) -> str:
@@ -80,6 +79,6 @@ def _layer(name: str, values: NDArray[np.float32]) -> str:
 def bar(scale: Scale) -> str:
     """A color scale with the values at its ends."""
     return (
-        f'<div class="bar"><span>{number(scale.low, 3)}</span><i style="background:linear-gradient(to right, {scale.css})">'
-        f"</i><span>{number(scale.high, 3)}</span></div>"
+        f'<div class="bar"><span>{number(scale.low, 3)}</span>'
+        f'<i style="background:linear-gradient(to right, {scale.css})"></i><span>{number(scale.high, 3)}</span></div>'
     )

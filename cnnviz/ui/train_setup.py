@@ -1,7 +1,7 @@
 """Train before a run: the three steps data, network, settings as widgets, and the TrainingConfig that they make."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
@@ -9,8 +9,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import layers
-from cnnviz.data.dataset import DataError, Dataset
-from cnnviz.data.preprocessing import Preprocessing
+from cnnviz.data.dataset import Dataset
 from cnnviz.data.sources import open_dataset
 from cnnviz.images import Pixels
 from cnnviz.layers import LayerError
@@ -18,12 +17,18 @@ from cnnviz.presets import PRESETS
 from cnnviz.training import device
 from cnnviz.training.batches import augment
 from cnnviz.training.config import Augmentation, ConfigError, TrainingConfig
+from cnnviz.training.queue import QueueError
+from cnnviz.training.record import RecordError
 from cnnviz.ui import address, frame, layer_list, markup, runs
 
 CHOICES = {**runs.DATA, runs.OWN: "Own photos, as a zip"}
 DRAWN = ("drawn-faces", "drawn-shapes")
 # the labels of data that only the worker opens: fetching it needs the network and, in Keras, TensorFlow
-FETCHED = {"mnist": (10, "70,000", "11 MB"), "fashion_mnist": (10, "70,000", "30 MB"), "cifar10": (10, "60,000", "170 MB")}
+FETCHED = {
+    "mnist": (10, "70,000", "11 MB"),
+    "fashion_mnist": (10, "70,000", "30 MB"),
+    "cifar10": (10, "60,000", "170 MB"),
+}
 NUMBERS = (300, 600, 1_000, 1_500, 2_000, 3_000, 5_000)
 EPOCHS = (1, 2, 3, 5, 8, 12, 15, 20, 30, 50, 100)
 BATCHES = (8, 16, 32, 64, 128, 256)
@@ -39,7 +44,7 @@ _T = TypeVar("_T")
 
 def data() -> tuple[str, int]:
     """Choose the data: (name or OWN, number of pictures to draw or 0)."""
-    name = address.choice("Pictures", "data", CHOICES, "drawn-faces")
+    name = choice("Pictures", "data", CHOICES, "drawn-faces")
     if name not in DRAWN:
         return name, 0
     return name, _one_of("How many to draw", "number", NUMBERS, 1_500)
@@ -47,7 +52,7 @@ def data() -> tuple[str, int]:
 
 def network() -> str:
     """Choose the network: a preset's name."""
-    return address.choice("Network", "network", {name: preset.title for name, preset in PRESETS.items()}, "tiny")
+    return choice("Architecture", "network", {name: preset.title for name, preset in PRESETS.items()}, "tiny")
 
 
 def settings(name: str, number: int, architecture: str) -> TrainingConfig:
@@ -57,7 +62,7 @@ def settings(name: str, number: int, architecture: str) -> TrainingConfig:
         batch_size = _one_of("Batch size", "batch", BATCHES, 32)
     rate = _one_of("Learning rate", "rate", RATES, 0.003)
     with st.expander("More settings", key="more_settings"):
-        optimizer = address.choice("Optimizer", "optimizer", OPTIMIZERS, "adamw")
+        optimizer = choice("Optimizer", "optimizer", OPTIMIZERS, "adamw")
         st.markdown("Changes to each picture, at random")
         with st.container(horizontal=True, wrap=False, gap="small"):
             shift = _one_of("Shift, %", "shift", SHIFTS, 0)
@@ -83,6 +88,16 @@ def settings(name: str, number: int, architecture: str) -> TrainingConfig:
         augmentation=Augmentation(flip=flip, shift=shift / 100, rotate=float(turn), brightness=light / 100),
         seed=seed,
     )
+
+
+def choice(label: str, param: str, options: Mapping[str, str], default: str) -> str:
+    """A selectbox over `options` (key -> label) whose key is kept in `?param=`."""
+    address.kept(param, default)
+    return address.choice(label, param, options, default, on_change=_nothing, then=_nothing)
+
+
+def _nothing() -> None:
+    """After a change the whole page runs again, and that is all there is to do."""
 
 
 def recall(config: TrainingConfig) -> None:
@@ -120,11 +135,6 @@ def _one_of(label: str, key: str, options: tuple[_T, ...], default: _T) -> _T:
 def _built_in(name: str, number: int, seed: int) -> Dataset:
     """A data set that is made from a seed or ships with a library; its pictures are made when asked for."""
     return open_dataset(name, number=number or None, seed=seed)
-
-
-def built_in(config: TrainingConfig) -> Dataset | None:
-    """The data set of a config where the server itself can open it, else None."""
-    return None if config.data in FETCHED or not config.data else _built_in(config.data, config.number, config.seed)
 
 
 def classes(dataset: Dataset) -> str:
@@ -184,7 +194,42 @@ def show_network(config: TrainingConfig, labels: int) -> None:
             st.caption(memory.how)
 
 
-def impossible(config: TrainingConfig, labels: int) -> str:
+def show_data(owner: str, config: TrainingConfig) -> int:
+    """What the chosen data looks like. Returns the number of classes, 0 where they are not known yet."""
+    if config.data in FETCHED:
+        count, pictures, size = FETCHED[config.data]
+        st.caption(f"{pictures} pictures of {count} kinds. They are fetched from the network once, {size}.")
+        return count
+    if not config.data:
+        return 0
+    dataset = _built_in(config.data, config.number, config.seed)
+    st.caption(classes(dataset))
+    st.html(strip(dataset, config))
+    return len(dataset.labels)
+
+
+def start(owner: str, config: TrainingConfig, labels: int) -> None:
+    """The button that starts the run, with what it will train on, or why it cannot be started."""
+    sentence = _impossible(config, labels)
+    pressed = st.button("Train", type="primary", width="stretch", key="train", disabled=bool(sentence))
+    if sentence:
+        frame.problem(sentence, "train")
+        return
+    found = device.devices()[0]
+    st.caption(
+        f"Trains on {found.name}." if found.kind == "gpu" else f"Trains on the {found.name}; there is no GPU here."
+    )
+    if pressed:
+        try:
+            run = runs.queue().submit(config, owner)
+        except (QueueError, RecordError) as error:
+            frame.problem(str(error), "train")
+            return
+        st.session_state["open_run"] = run.id
+        st.rerun()
+
+
+def _impossible(config: TrainingConfig, labels: int) -> str:
     """Why this cannot be trained on this computer, or ""."""
     try:
         device.check_memory(config, labels)

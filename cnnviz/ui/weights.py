@@ -54,9 +54,26 @@ def hand() -> Hand:
         return Hand(choice, None)
     try:
         return Hand(choice, _read(text))
-    except ValueError as error:
-        st.session_state["kernel_problem"] = f"The link holds weights that cannot be read: {error}"
+    except ValueError:  # `problem` says so
         return Hand(choice, None)
+
+
+def problem() -> str:
+    """What is wrong with the last edit, or with the weights of a link; "" if nothing is."""
+    if st.session_state.get("kernel_problem"):
+        return str(st.session_state["kernel_problem"])
+    text = st.session_state.get("w") or ""
+    if text and not pair(st.session_state.get("kernel") or DEFAULT):
+        try:
+            _read(text)
+        except ValueError as error:
+            return f"The link holds weights that cannot be read: {error}"
+    return ""
+
+
+def forget_problem() -> None:
+    """A sentence about an edit is said once."""
+    st.session_state.pop("kernel_problem", None)
 
 
 def _read(text: str) -> Weights:
@@ -118,27 +135,31 @@ def edit(plane: int | None) -> None:
     if not sent:
         return
     st.session_state["kernel_turn"] = sent.get("turn", 0)
-    now = weights(hand(), 1 if plane is None else 3).copy()
     try:
-        for row, column, text in sent.get("cells", ()):
-            now[(int(row), int(column), *(() if plane is None else (plane,)))] = kernels.parse_number(str(text))
         if sent.get("cells"):
+            now = _now(plane)
+            for row, column, text in sent["cells"]:
+                now[(int(row), int(column), *(() if plane is None else (plane,)))] = kernels.parse_number(str(text))
             change(now)
         if sent.get("tool") == "undo":
             undo()
         elif sent.get("tool") == "reset":
             take(Hand(hand().choice, None))
         elif "tool" in sent:
-            change(EDITS[sent["tool"]](now))
+            change(EDITS[sent["tool"]](_now(plane)))
         elif "rows" in sent:
-            change(kernels.resize(now, int(sent["rows"]), int(sent["columns"])))
+            change(kernels.resize(_now(plane), int(sent["rows"]), int(sent["columns"])))
         elif "paste" in sent:
             block = _read(str(sent["paste"]))
             if plane is not None and block.ndim == 2:
-                block = _with_plane(kernels.resize(now, *block.shape), plane, block)
+                block = _with_plane(kernels.resize(_now(plane), *block.shape), plane, block)
             change(block)
     except (ValueError, LookupError) as error:
         st.session_state["kernel_problem"] = str(error)
+
+
+def _now(plane: int | None) -> Weights:
+    return weights(hand(), 1 if plane is None else 3).copy()
 
 
 def _with_plane(grid: Weights, plane: int, block: Weights) -> Weights:

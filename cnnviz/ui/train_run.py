@@ -1,0 +1,210 @@
+"""Train during a run: what it is doing, its curves, its kernels, and the buttons that steer it."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from cnnviz.training import device, snapshots
+from cnnviz.training.advice import advice
+from cnnviz.training.config import ConfigError
+from cnnviz.training.history import History
+from cnnviz.training.queue import QueueError
+from cnnviz.training.record import OVER, RecordError, Run, State
+from cnnviz.ui import charts, frame, layer_list, runs, snapshot, train_results
+
+EVERY = 1.0  # seconds between two looks at the record
+
+
+def show(owner: str, run_id: str) -> None:
+    """The run of this id: live while it goes, its results afterwards; one sentence if the owner has no such run."""
+    try:
+        _, state = runs.find(run_id, owner)
+    except RecordError as error:
+        frame.heading("Train", "A run’s address opens in the browser that started it, and in no other.")
+        frame.problem(str(error), "run")
+        train_results.all_runs()
+        return
+    live = state.state not in OVER
+    # everything is in the fragment: what a full run may lose of its last messages is there again a second later
+    st.fragment(_live if live else _over, run_every=EVERY if live else None)(owner, run_id)
+
+
+def _live(owner: str, run_id: str) -> None:
+    try:
+        run, state = runs.find(run_id, owner)
+        config = run.config()
+    except (RecordError, ConfigError):
+        st.rerun()
+    if state.state in OVER:
+        st.rerun()  # the whole page, once
+    past = runs.history(run)
+    train_results.all_runs()
+    with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
+        st.title(f"Training “{frame.escape(runs.data_title(config, state))}”", anchor=False, width="stretch")
+        _buttons(run, state, past)
+    st.markdown(frame.escape(line(run, state, past)))
+    st.progress(_share(state, past))
+    if sentence := st.session_state.pop("steer_problem", ""):
+        frame.problem(sentence, "steer")
+    curves(past)
+    inside(run, past)
+    st.caption(_load(state))
+
+
+def _over(owner: str, run_id: str) -> None:
+    try:
+        run, state = runs.find(run_id, owner)
+    except RecordError:
+        st.rerun()
+    if state.state not in OVER:
+        st.rerun()
+    past = runs.history(run)
+    train_results.show(run, state, past)
+    if past.step:
+        curves(past)
+        inside(run, past)
+    train_results.show_card(run)
+
+
+def _buttons(run: Run, state: State, past: History) -> None:
+    queue = runs.queue()
+    if past.step and not past.doing:
+        if state.paused:
+            _steer("Go on", "play_arrow", "go", queue.go, run)
+        else:
+            _steer("Pause", "pause", "pause", queue.pause, run)
+        if past.all_epochs:
+            _steer("Finish now and score", "sports_score", "finish", queue.finish, run)
+    _steer("Stop", "stop", "stop", queue.stop, run, quiet=False)
+
+
+def _steer(label: str, icon: str, key: str, ask: Callable[[Run], None], run: Run, quiet: bool = True) -> None:
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        type="tertiary" if quiet else "secondary",
+        key=f"steer_{key}",
+        on_click=steer,
+        args=(ask, run),
+    )
+
+
+def steer(ask: Callable[[Run], object], run: Run) -> None:
+    """Ask the queue for something, in a callback; what it refuses is said on the page."""
+    try:
+        ask(run)
+    except (QueueError, RecordError) as error:
+        st.session_state["steer_problem"] = str(error)
+
+
+def line(run: Run, state: State, past: History) -> str:
+    """What the run is doing right now, in a line."""
+    if state.state == "queued":
+        return _queued(run)
+    if past.doing or not past.step:
+        count = f": {past.done:,} of {past.total:,}" if past.total else " …"
+        doing = past.doing or "starting"
+        return doing[0].upper() + doing[1:] + count
+    parts = [f"Epoch {past.epoch} of {past.epochs}"]
+    if state.paused:
+        parts.append("paused; nothing is lost while you wait")
+    else:
+        if past.rate is not None:
+            parts.append(
+                f"{past.rate:,.0f} pictures a second on {state.device.removeprefix('CPU, ') or 'this machine'}"
+            )
+        if past.seconds_left is not None:
+            parts.append(f"about {runs.duration(past.seconds_left)} left")
+    return " · ".join(parts)
+
+
+def _queued(run: Run) -> str:
+    place, wait = runs.queue().place(run), runs.queue().wait(run)
+    if not place:
+        return "Starting …"
+    first = "Next in line" if place == 1 else f"Number {place} in line"
+    return first if wait is None else f"{first} · starts in about {runs.duration(wait)}"
+
+
+def _share(state: State, past: History) -> float:
+    if state.state == "running" and past.doing and past.total and not past.step:
+        return min(1.0, past.done / past.total)
+    return past.progress
+
+
+def _load(state: State) -> str:
+    """How busy the machine is, in one line."""
+    load = device.load(state.pid)
+    parts = []
+    if load.cpu is not None:
+        parts.append(f"CPU {100 * load.cpu:.0f} % busy")
+    if load.memory is not None:
+        parts.append(f"the run holds {layer_list.size(load.memory)} of memory")
+    if load.gpu is not None:
+        parts.append(f"GPU {100 * load.gpu:.0f} % busy")
+    if load.gpu_memory is not None:
+        parts.append(f"{layer_list.size(load.gpu_memory)} of its memory")
+    return frame.escape(" · ".join(parts)) or " "
+
+
+def curves(past: History) -> None:
+    """Loss and accuracy, side by side."""
+    with st.grid(2, min_column_width=300, gap=(24, 40), key="curves"):
+        for make, words in ((charts.loss, charts.loss_words), (charts.accuracy, charts.accuracy_words)):
+            figure = make(past, train_results.palette(), train_results.on_a_phone())
+            st.plotly_chart(figure, config=charts.CONFIG, theme=None, key=make.__name__, alt=words(past))
+
+
+def inside(run: Run, past: History) -> None:
+    """Kernels and maps of one epoch, with a scrub through the kept ones, and what the curves say in words."""
+    kept = snapshots.epochs(run.snapshots)
+    lines = advice(past)
+    if not kept and not lines:
+        return
+    with st.container(border=True, key="inside"):
+        left, right = st.columns((3, 7), gap="large")
+        with right:
+            st.subheader("What is happening", anchor=False)
+            for _, happening, remedy in lines:
+                st.markdown(f"{frame.escape(happening)} {frame.escape(remedy)}")
+            if not lines:
+                st.markdown(_quiet(past))
+            epoch = _scrub(run, kept)
+        arrays = None if epoch is None else snapshots.read(run.snapshots, epoch)
+        if arrays is not None:
+            with left:
+                st.subheader("First-layer kernels", anchor=False)
+                st.html(snapshot.kernels(arrays))
+            with right:
+                st.html(snapshot.maps(arrays))
+
+
+def _quiet(past: History) -> str:
+    if not past.all_epochs:
+        return "The first epoch is on its way: every training picture is looked at once."
+    best = past.best
+    if best is None:
+        return "The network learns."
+    return (
+        f"All is well so far. The best epoch is {best.epoch}, with a validation loss of {best.val_loss:.3f}; "
+        "its network is the one that is kept."
+    )
+
+
+def _scrub(run: Run, kept: list[int]) -> int | None:
+    """The epoch to look at: the newest, until somebody goes back."""
+    if len(kept) < 2:
+        return kept[0] if kept else None
+    key, back = "epoch_shown", "epoch_held"
+    if st.session_state.get(back) not in kept or st.session_state.get("epoch_run") != run.id:
+        st.session_state[back], st.session_state["epoch_run"] = None, run.id
+    st.session_state[key] = st.session_state[back] if st.session_state[back] is not None else kept[-1]
+
+    def moved() -> None:
+        chosen = st.session_state[key]
+        st.session_state[back] = None if chosen == kept[-1] else chosen
+
+    chosen: int = st.select_slider(
+        "Scrub through the epochs: kernels and maps move together", kept, key=key, on_change=moved
+    )
+    return chosen

@@ -1,0 +1,202 @@
+"""The training loop on small made-up pictures: what it records, keeps, averages and goes on from."""
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.keras
+keras = pytest.importorskip("keras")
+
+from cnnviz import layers  # noqa: E402
+from cnnviz.data.dataset import Dataset, Entry  # noqa: E402
+from cnnviz.data.preprocessing import Preprocessing  # noqa: E402
+from cnnviz.layer_kinds import Conv2D, Dense, GlobalAveragePooling2D, ReLU, Sigmoid, Softmax  # noqa: E402
+from cnnviz.networks.predict import probabilities  # noqa: E402
+from cnnviz.training import loop, record, snapshots  # noqa: E402
+from cnnviz.training.config import TrainingConfig  # noqa: E402
+from cnnviz.training.control import Control  # noqa: E402
+from cnnviz.training.prepare import Part, Prepared  # noqa: E402
+
+SEEN = Preprocessing(8, 8)
+TWO = layers.to_json((Conv2D(4, 3), ReLU(), GlobalAveragePooling2D(), Dense(2), Softmax()))
+ONE = layers.to_json((Conv2D(4, 3), ReLU(), GlobalAveragePooling2D(), Dense(1), Sigmoid()))
+
+
+def pictures(n: int, seed: int) -> Part:
+    """Bright left halves are class 1: something that a small network learns at once."""
+    rng = np.random.default_rng(seed)
+    truth = np.arange(n) % 2
+    made = rng.integers(0, 80, (n, 8, 8, 3)).astype(np.uint8)
+    made[truth == 1] += 120
+    return Part(made, truth.astype(np.int64), tuple(f"picture {index}" for index in range(n)))
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Prepared:
+    entries = tuple(Entry(f"picture {index}", index % 2) for index in range(2))
+    dataset = Dataset("halves", ("dark", "bright"), entries, lambda _: np.zeros((8, 8, 3), np.uint8))
+    parts = {"train": pictures(96, 1), "validation": pictures(32, 2), "test": pictures(32, 3)}
+    return Prepared(dataset, parts, None)
+
+
+def trained(tmp_path, prepared, control=None, resume=False, name="run", **settings):
+    values = {"architecture": TWO, "preprocessing": SEEN, "epochs": 3, "batch_size": 32, "learning_rate": 0.05}
+    config = TrainingConfig("made up", **{**values, **settings})
+    run = record.Run(tmp_path / name) if resume else record.create(tmp_path, config, path=tmp_path / name)
+    progress = loop.fit(run, config, prepared, control or Control(), resume)
+    return run, progress, [event for event in run.events()[0] if event["kind"] == "epoch"]
+
+
+@pytest.mark.parametrize("architecture", [TWO, ONE], ids=["softmax", "one output"])
+def test_a_small_network_learns_and_every_epoch_is_recorded(tmp_path, prepared, architecture):
+    run, progress, epochs = trained(tmp_path, prepared, architecture=architecture, epochs=6)
+    assert [event["epoch"] for event in epochs] == [1, 2, 3, 4, 5, 6]
+    assert epochs[-1]["val_accuracy"] == 1
+    assert epochs[-1]["val_loss"] < epochs[0]["val_loss"]
+    assert (progress.epoch, progress.step) == (6, 18)
+    assert sum(epochs[-1]["val_predicted"]) == 32
+    start = next(event for event in run.events()[0] if event["kind"] == "start")
+    assert (start["steps"], start["majority"], start["pictures"]["train"]) == (3, 0.5, 96)
+
+
+def test_the_network_kept_is_the_best_epoch_by_validation(tmp_path, prepared):
+    run, progress, epochs = trained(tmp_path, prepared, learning_rate=2.0, schedule="constant", epochs=6)
+    answers = probabilities(
+        keras.saving.load_model(run.network, compile=False), prepared.parts["validation"].pictures, SEEN
+    )
+    truth = prepared.parts["validation"].truth
+    loss = -np.log(np.clip(answers[np.arange(32), truth], 1e-7, 1)).mean()
+    best = min(epochs, key=lambda event: event["val_loss"])
+    assert progress.best_epoch == best["epoch"]
+    assert loss == pytest.approx(best["val_loss"], rel=1e-4)
+    assert [event["best"] for event in epochs][best["epoch"] - 1]
+
+
+def test_the_accuracy_recorded_is_that_of_the_probabilities(tmp_path, prepared):
+    _, _, epochs = trained(tmp_path, prepared, epochs=1)
+    assert 0 <= epochs[0]["accuracy"] <= 1
+    for truth, answer, expected in (
+        ([[1, 0], [0.1, 0.9]], [[0.6, 0.4], [0.7, 0.3]], [1, 0]),
+        ([[0.05], [0.95]], [[0.4], [0.6]], [1, 1]),
+        ([[0], [1]], [[0.6], [0.4]], [0, 0]),
+    ):
+        assert np.array(loop.accuracy(keras.ops.array(truth), keras.ops.array(answer))).tolist() == expected
+
+
+def test_a_run_goes_on_from_its_last_whole_epoch(tmp_path, prepared):
+    control = Control()
+    run, progress, _ = trained(tmp_path, prepared, epochs=2)
+    assert progress.epoch == 2
+    config = run.config().changed(epochs=4)
+    record.write_json(run.path / "config.json", config.to_json())
+    progress = loop.fit(run, config, prepared, control, resume=True)
+    assert (progress.epoch, progress.step) == (4, 12)
+    starts = [event for event in run.events()[0] if event["kind"] == "start"]
+    assert [event["resumed"] for event in starts] == [0, 2]
+    epochs = [event["epoch"] for event in run.events()[0] if event["kind"] == "epoch"]
+    assert epochs == [1, 2, 3, 4]
+
+
+def test_the_same_seed_starts_alike_and_another_differently(tmp_path, prepared):
+    losses = [
+        trained(tmp_path, prepared, name=name, epochs=1, seed=seed)[2][0]["val_loss"]
+        for name, seed in (("a", 5), ("b", 5), ("c", 6))
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert losses[0] != pytest.approx(losses[2], rel=1e-3)
+
+
+def test_training_ends_early_without_progress_and_says_so(tmp_path, prepared):
+    run, progress, _ = trained(
+        tmp_path, prepared, learning_rate=1e-9, schedule="constant", epochs=50, patience=2, seed=3
+    )
+    assert progress.epoch < 50
+    assert any("ended early" in event.get("message", "") for event in run.events()[0])
+
+
+def test_a_loss_that_is_no_number_ends_in_a_sentence(tmp_path, prepared):
+    # without batch norm, plain gradient descent with a rate of 10 overflows within a few steps
+    convolutions = (Conv2D(8, 3, padding="same", activation="relu") for _ in range(6))
+    deep = layers.to_json((*convolutions, GlobalAveragePooling2D(), Dense(2), Softmax()))
+    wild = {"optimizer": "sgd", "weight_decay": 0.0, "learning_rate": 10, "epochs": 30, "schedule": "constant"}
+    with pytest.raises(loop.TrainingError, match="learning rate"):
+        trained(tmp_path, prepared, architecture=deep, **wild)
+
+
+def test_finish_ends_after_the_step_and_leaves_a_network(tmp_path, prepared):
+    control = Control()
+    control.finish.set()
+    run, progress, epochs = trained(tmp_path, prepared, control, epochs=50)
+    assert progress.epoch <= 1
+    assert len(epochs) <= 1
+    assert run.network.exists() == bool(epochs)
+
+
+def test_the_mean_of_the_weights_follows_its_formula(tmp_path):
+    class Model:
+        def __init__(self):
+            self.weights = [np.zeros(2)]
+
+        def get_weights(self):
+            return [self.weights[0].copy()]
+
+        def set_weights(self, weights):
+            self.weights = [np.array(value) for value in weights]
+
+    model = Model()
+    average = loop.Average(model, 0.9, tmp_path / "average.npz")
+    model.weights = [np.ones(2)]
+    average.update(model, 1000)
+    np.testing.assert_allclose(average.mean[0], 1 - 0.9**8)  # eight steps at once
+    average.update(model, 8)
+    share = (9 / 18) ** 8  # early on it follows faster: (1 + t) / (10 + t)
+    np.testing.assert_allclose(average.mean[0], share * (1 - 0.9**8) + 1 - share)
+    had = average.put_in(model)
+    np.testing.assert_allclose(model.weights[0], average.mean[0])
+    average.take_out(model, had)
+    np.testing.assert_allclose(model.weights[0], 1)
+    average.save()
+    np.testing.assert_allclose(loop.Average(model, 0.9, tmp_path / "average.npz").mean[0], average.mean[0])
+
+
+def test_an_averaged_run_validates_and_keeps_the_mean(tmp_path, prepared):
+    run, _, epochs = trained(tmp_path, prepared, average=0.99, epochs=4)
+    answers = probabilities(
+        keras.saving.load_model(run.network, compile=False), prepared.parts["validation"].pictures, SEEN
+    )
+    assert (answers.argmax(1) == prepared.parts["validation"].truth).mean() == min(epochs, key=lambda e: e["val_loss"])[
+        "val_accuracy"
+    ]
+    assert (run.path / "average.npz").exists()
+
+
+def test_snapshots_show_kernels_maps_and_confusion(tmp_path, prepared):
+    run, _, epochs = trained(tmp_path, prepared)
+    epoch, arrays = snapshots.newest(run.snapshots)
+    assert epoch == 3
+    assert arrays["kernels"].shape == (3, 3, 3, 4)
+    assert arrays["maps_0"].dtype == np.float16
+    assert arrays["confusion"].sum() == 32
+    assert np.trace(arrays["confusion"]) / 32 == pytest.approx(epochs[-1]["val_accuracy"])
+    assert sorted(path.stem for path in run.snapshots.iterdir()) == ["00000", "00001", "00002", "00003"]
+
+
+def test_snapshots_are_thinned_but_the_first_and_the_newest_stay(tmp_path):
+    for epoch in range(100):
+        (tmp_path / f"{epoch:05d}.npz").write_bytes(b"")
+        snapshots.thin(tmp_path)
+        assert len(list(tmp_path.iterdir())) <= 60
+    left = sorted(int(path.stem) for path in tmp_path.iterdir())
+    assert left[0] == 0
+    assert left[-1] == 99
+    assert len(left) >= 30
+
+
+def test_answers_of_a_part_batch_equal_those_of_a_full_one(tmp_path, prepared):
+    run, *_ = trained(tmp_path, prepared, epochs=1)
+    model, given = keras.saving.load_model(run.network, compile=False), prepared.parts["test"].pictures
+    whole = probabilities(model, given, SEEN, batch_size=32)
+    np.testing.assert_allclose(probabilities(model, given, SEEN, batch_size=9), whole, atol=1e-6)
+    np.testing.assert_allclose(whole.sum(axis=1), 1, atol=1e-6)
+    mirrored = probabilities(model, np.ascontiguousarray(given[:, :, ::-1]), SEEN)
+    np.testing.assert_allclose(probabilities(model, given, SEEN, flip=True), (whole + mirrored) / 2, atol=1e-6)
+    assert probabilities(model, given[:0], SEEN).shape == (0, 2)

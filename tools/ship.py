@@ -1,0 +1,35 @@
+"""Put a finished run's network under models/: `python tools/ship.py RUN NAME --title TITLE [--not-for TEXT]`."""
+
+import argparse
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from cnnviz.cards import FILE, read_card, write_card
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+MOST_BYTES = 8_000_000  # of a network that ships; each version stays in the repository's history
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--title", required=True)
+    parser.add_argument("--not-for", default="", help="one more sentence on what it must not be used for")
+    given = parser.parse_args()
+    card, network = read_card(given.run / FILE), given.run / "model.keras"
+    if card.test is None:
+        raise SystemExit("This run was not scored on test pictures, so it does not ship.")
+    if network.stat().st_size > MOST_BYTES:
+        raise SystemExit(f"The network takes {network.stat().st_size:,} bytes, more than the {MOST_BYTES:,} allowed.")
+    folder = MODELS / given.name
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(network, folder / "model.keras")
+    not_for = f"{card.not_for} {given.not_for}".strip()
+    write_card(replace(card, name=given.name, title=given.title, not_for=not_for), folder / FILE)
+    print(f"{folder.name}: {card.test.words()}")
+
+
+if __name__ == "__main__":
+    main()
