@@ -15,6 +15,7 @@ from cnnviz.cards import CardError, listed
 from cnnviz.data import cleaning
 from cnnviz.data.dataset import DataError
 from cnnviz.data.fingerprints import scan
+from cnnviz.data.leave_out import less_left_out, write_leave_out
 from cnnviz.data.sources import open_dataset
 from cnnviz.images import ImageError
 from cnnviz.training import record
@@ -49,17 +50,23 @@ def models(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--min-bytes", default=cleaning.MIN_BYTES, show_default=True, help="Files below this are listed.")
 @click.option("--min-pixels", default=cleaning.MIN_PIXELS, show_default=True, help="Pictures below this are listed.")
-@click.option("--leave-out", multiple=True, metavar="KIND", help="Write PATH.leave-out.json with these findings.")
+@click.option("--leave-out", multiple=True, metavar="KIND", help="Add these findings to PATH.leave-out.json.")
 def data(path: str, as_json: bool, min_bytes: int, min_pixels: int, leave_out: tuple[str, ...]) -> None:
-    """Report what is wrong with a data set: a folder per class, a zip, or fer2013.csv. Nothing is changed."""
+    """Report what is wrong with a data set: a folder per class, a zip, or fer2013.csv. Nothing is changed.
+
+    KIND is a word such as exact-copies, near-copies or unreadable; docs/data.md explains all. What is on the list
+    PATH.leave-out.json is neither reported nor trained with; delete the list to have all back.
+    """
     say = _progress()
     try:
-        dataset = open_dataset(path)
+        cleaning.check_kinds(leave_out)
+        dataset, gone = less_left_out(open_dataset(path), path)
         seen = scan(dataset, lambda done, total: say("reading", done, total))
-        report = cleaning.report(dataset, seen, min_bytes=min_bytes, min_pixels=min_pixels)
+        report = cleaning.report(dataset, seen, min_bytes, min_pixels, gone)
         if leave_out:
-            written = cleaning.write_leave_out(path, cleaning.suggested(report, leave_out))
-            click.echo(f"Written: {written}", err=True)
+            suggested = cleaning.suggested(report, leave_out)
+            written = write_leave_out(path, suggested)
+            click.echo(f"{written.name}: {len(suggested):,} names added", err=True)
     except _FAULTS as error:
         raise SystemExit(_sentence(error, as_json, path)) from None
     click.echo("\n".join(report.json_lines()) if as_json else report.text())

@@ -26,6 +26,8 @@ MAX_PADDING = 56  # 4 · (15 − 1): beyond it even the widest window would read
 # From this many weights on, cv2.filter2D turns to an FFT, where one NaN spoils the whole picture and a bright corner
 # leaves dust in a black one. The numbers are in dftFilter2D of OpenCV's filter.dispatch.cpp; 3 is CPU_SSE3.
 _FFT_FROM = 130 if cv2.checkHardwareSupport(3) else 50
+# Up to this many weights cv2.filter2D is faster on uint8 than a float32 copy of it is made; the sums are the same.
+_BYTES_UP_TO = 16
 _MOST_CHANNELS_AT_ONCE = 512  # CV_CN_MAX; a last axis of 1 is lost in cv2
 
 
@@ -63,10 +65,10 @@ def conv2d(
 
     ValueError, in a sentence, if an argument is out of range or the kernel does not fit into the padded picture.
     """
-    pixels = _pixels(image)
     weights = kernel.weights if isinstance(kernel, Kernel) else kernels.check_weights(kernel)
     strides = _pair(strides, "strides", MAX_STRIDE)
     dilation_rate = _pair(dilation_rate, "dilation_rate", MAX_DILATION)
+    pixels = _pixels(image, keep_bytes=weights.size <= _BYTES_UP_TO and dilation_rate == (1, 1))
     axes = _axes(pixels.shape[:2], weights.shape[:2], strides, padding, dilation_rate, thing="kernel")
     most = max(axes[0].before, axes[0].after, axes[1].before, axes[1].after)
     if most > MAX_PADDING:
@@ -88,14 +90,14 @@ def conv2d(
     return _correlate(pixels, weights, axes)
 
 
-def _correlate(pixels: Floats, weights: Floats, axes: tuple[_Axis, _Axis]) -> Floats:
+def _correlate(pixels: NDArray[Any], weights: Floats, axes: tuple[_Axis, _Axis]) -> Floats:
     """conv2d with everything checked; pixels (H, W) or (H, W, 2..512), weights (kh, kw)."""
     y, x = axes
     pixels = np.ascontiguousarray(pixels)
     sums = _slide(pixels, _spread(weights, axes), axes)
     # cv2 skips weights of 0, so what is not finite has to be brought to their cells too; the sum of squares is the
     # fastest way to see that nothing is, and where it overflows this branch changes nothing
-    if not weights.all() and not math.isfinite(np.vdot(pixels, pixels)):
+    if pixels.dtype != np.uint8 and not weights.all() and not math.isfinite(np.vdot(pixels, pixels)):
         odd = (~np.isfinite(pixels)).astype(np.float32)
         sums[_slide(odd, _spread((weights == 0).astype(np.float32), axes), axes) > 0] = np.nan
     if y.stride > 1 or x.stride > 1:
@@ -113,7 +115,7 @@ def _spread(weights: Floats, axes: tuple[_Axis, _Axis]) -> Floats:
     return spread
 
 
-def _slide(pixels: Floats, weights: Floats, axes: tuple[_Axis, _Axis]) -> Floats:
+def _slide(pixels: NDArray[Any], weights: Floats, axes: tuple[_Axis, _Axis]) -> Floats:
     """The sums at stride 1, as many as the strides will pick from."""
     y, x = axes
     rows, columns = (y.out - 1) * y.stride + 1, (x.out - 1) * x.stride + 1
@@ -134,7 +136,7 @@ def _slide(pixels: Floats, weights: Floats, axes: tuple[_Axis, _Axis]) -> Floats
     return sums
 
 
-def _filter2d(pixels: Floats, weights: Floats, anchor: tuple[int, int]) -> Floats:
+def _filter2d(pixels: NDArray[Any], weights: Floats, anchor: tuple[int, int]) -> Floats:
     filtered: NDArray[Any] = cv2.filter2D(pixels, cv2.CV_32F, weights, anchor=anchor, borderType=cv2.BORDER_CONSTANT)
     return filtered
 
@@ -354,11 +356,13 @@ def _two(value: Any) -> tuple[int, int]:
         return -1, -1
 
 
-def _pixels(image: ArrayLike) -> Floats:
+def _pixels(image: ArrayLike, keep_bytes: bool = False) -> NDArray[Any]:
+    """Checked and float32, or still uint8 where `keep_bytes` allows it."""
     pixels = np.asarray(image)
     if pixels.ndim not in (2, 3) or pixels.size == 0 or pixels.dtype.kind not in "biuf":
         raise ValueError(
             "A picture is an array of numbers of shape (height, width) or (height, width, channels), but this one is "
             f"{pixels.dtype} of shape {pixels.shape}; choose another picture."
         )
-    return np.ascontiguousarray(pixels, dtype=np.float32)
+    bytes_kept = keep_bytes and pixels.dtype == np.uint8
+    return np.ascontiguousarray(pixels, dtype=np.uint8 if bytes_kept else np.float32)

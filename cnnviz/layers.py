@@ -153,6 +153,7 @@ def label(layer: Layer) -> str:
             words[0] += f" {_times(layer.pool_size)}"
         case ResidualBlock():
             words[0] += f" {layer.filters}"
+            words += [f"squeeze {layer.squeeze}"] * (layer.squeeze > 0)
         case Dense():
             words[0] += f" {layer.units}"
         case Dropout():

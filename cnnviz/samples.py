@@ -31,3 +31,9 @@ def photo(key: str) -> images.Photo:
     """The decoded sample. KeyError if there is none of that key."""
     sample = {s.key: s for s in samples()}[key]
     return replace(images.decode((_FOLDER / sample.file).read_bytes(), sample.file), name=sample.title)
+
+
+@cache
+def thumbnail(key: str) -> bytes:
+    """The sample for the picture strip, a square WebP file; it is made beforehand, since a page shows all of them."""
+    return (_FOLDER / "thumbs" / f"{key}.webp").read_bytes()

@@ -27,15 +27,42 @@ QUIET = (
     "--disable-sync",
     "--disable-quic",
 )
+# Notes when the page last asked its server something, and when it last heard from it.
+WIRE = """
+globalThis.wire = { sent: 0, heard: 0 }
+globalThis.WebSocket = class extends WebSocket {
+  constructor(...options) {
+    super(...options)
+    this.addEventListener("message", () => { wire.heard = performance.now() })
+  }
+  send(data) {
+    wire.sent = performance.now()
+    super.send(data)
+  }
+}
+"""
+# Nothing runs, what was asked is answered (some questions have no answer), and the page has had frames to draw it in:
+# frames and not time alone, since a busy machine lets time pass without the page getting on.
+AT_REST = """() => {
+  const wire = (globalThis.wire ??= { sent: 0, heard: 0 })
+  const now = performance.now()
+  const rest = document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
+    && !document.querySelector("[data-testid=stSkeleton]")
+    && (wire.heard >= wire.sent || now - wire.sent > 2000)
+    && now - Math.max(wire.heard, wire.sent) > 150
+  wire.frames = rest ? (wire.frames ?? 0) + 1 : 0
+  return wire.frames > 12
+}"""
 
 
 @dataclass
 class Server:
-    """The running app: its address, its process, and the file that tests/serve.py writes."""
+    """The running app: its address, its process, the file that tests/serve.py writes, and where runs lie."""
 
     url: str
     process: subprocess.Popen[bytes]
     report_file: Path
+    runs: Path
 
     def report(self) -> dict[str, Any]:
         """A report written after now."""
@@ -45,8 +72,9 @@ class Server:
         return json.loads(self.report_file.read_text())
 
 
-def start_server(folder: Path) -> Server:
-    """Start the app on a free port with an empty home, and wait until it answers."""
+def start_server(folder: Path, runs: Path | None = None) -> Server:
+    """Start the app on a free port with an empty home, and wait until it answers. runs: of a server before it."""
+    runs = runs or folder / "runs"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -56,7 +84,7 @@ def start_server(folder: Path) -> Server:
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "tests" / "serve.py"), str(port), str(report)],
-        env={**os.environ, "HOME": str(home)},
+        env={**os.environ, "HOME": str(home), "CNNVIZ_RUNS": str(runs)},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
@@ -65,7 +93,7 @@ def start_server(folder: Path) -> Server:
     for _ in range(240):
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
-                return Server(url, process, report)
+                return Server(url, process, report, runs)
         except OSError:
             time.sleep(0.25)
     process.kill()
@@ -84,6 +112,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def chromium() -> Iterator[Any]:
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=find(), args=list(QUIET))
+        new_context = running.new_context
+
+        def listened(**options: Any) -> Any:
+            context = new_context(**options)
+            context.add_init_script(WIRE)
+            return context
+
+        running.new_context = listened
         yield running
         running.close()
 
@@ -113,13 +149,11 @@ def page(context: Any) -> Any:
 
 
 def settle(page: Any) -> None:
-    """Wait until Streamlit has finished what it was asked to do."""
-    page.wait_for_timeout(150)
-    page.wait_for_function(
-        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
-        " && !document.querySelector('[data-testid=stSkeleton]')"
-    )
-    page.wait_for_timeout(150)
+    """Wait until what the page asked its server is answered and drawn."""
+    page.wait_for_timeout(50)  # what was clicked last is on its way
+    page.evaluate("globalThis.wire && (wire.frames = 0)")
+    page.wait_for_function(AT_REST)
+    page.wait_for_timeout(50)
 
 
 def open_page(page: Any, url: str) -> None:

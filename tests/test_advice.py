@@ -78,7 +78,8 @@ SILENT = [
     # the loss falls from far above what guessing gives; a peak that is over; the first steps are not looked at
     ("exploding", run(step_losses=[9.0, 8.0, 7.0] + [6.0] * 20)),
     ("exploding", run(step_losses=[0.7] * 5 + [40.0] * 3 + [0.7] * 10)),
-    ("exploding", run(step_losses=[0.7, 9.0, 9.0])),
+    ("exploding", run(step_losses=[0.7] * 3 + [9.0] * 3)),
+    ("exploding", run(step_losses=[0.01] * 5 + [0.06] * 10)),  # it started from a trained network
     ("exploding", run(end="The disk is full.")),
     # a low rate that works; a high one that does not; too early to say
     ("too_slow", run(rate=1e-5)),
@@ -88,6 +89,7 @@ SILENT = [
     ("too_slow", run(loss=(0.01,) * 5, val_loss=(0.01,) * 5, val_accuracy=1.0, rate=1e-5)),
     ("one_class", run(predicted=(1, 599))),
     ("one_class", run(predicted=())),
+    ("one_class", run(predicted=(0, 0))),
     ("one_class", run(predicted=(0, 600), majority=1.0)),
     ("one_class", run(loss=(0.7,), val_loss=(0.7,), predicted=(0, 600))),
     ("below_baseline", run(val_accuracy=0.5)),
@@ -100,7 +102,7 @@ SILENT = [
     ("overfitting", run(loss=(0.6, 0.4, 0.5, 0.6, 0.7), val_loss=(0.6, 0.5, 0.6, 0.7, 0.8))),
     ("overfitting", run(loss=(0.6, 0.4, 0.3, 0.2, 0.1), val_loss=(0.7, 0.6, 0.5, 0.7, 0.8))),
     ("overfitting", run(loss=(0.02, 0.01, 0.004, 0.003, 0.001), val_loss=(0.003, 0.002, 0.003, 0.004, 0.005))),
-    ("labels_suspect", run(val_accuracy=0.9, accuracy=0.92, sure=0.02)),
+    ("labels_suspect", run(val_accuracy=0.97, accuracy=0.98, sure=0.02)),
     ("labels_suspect", run(val_accuracy=0.7, accuracy=0.75, sure=0.1)),  # most mistakes are unsure ones
     ("labels_suspect", run(val_accuracy=0.8, accuracy=0.99, sure=0.15)),  # it has learned by heart
     ("labels_suspect", run(val_accuracy=0.55, accuracy=0.56, sure=0.3)),  # it has learned nothing

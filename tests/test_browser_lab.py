@@ -117,6 +117,34 @@ def test_the_pool_shows_its_winner_or_its_mean(page: Any, server: Server) -> Non
         assert page.locator("[data-testid=term]").count() == 6
 
 
+def test_a_large_kernel_is_drawn_and_each_of_its_cells_can_be_read(page: Any, server: Server) -> None:
+    large = np.arange(-112, 113, dtype=np.float32).reshape(15, 15)
+    walked = walk({}, {"weights": large, "padding": "same"})
+    open_lab(page, server, w=kernels.dump(large), padding="same")
+    point(page, "map", (128, 128), (3, 100), click=True)
+    assert float(shown(page)["value"]) == pytest.approx(float(walked.feature_map[3, 100]), rel=1e-5)
+    labels = [c.get_attribute("aria-label") for c in page.locator(".st-key-window .cells canvas").all()]
+    assert labels == ["window at row −4, column 93", "weights", "225 products"]
+    grey = road.source(walked.pixels, "luminance")
+    canvas = page.locator("[data-testid=terms]")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    for row, column in ((0, 14), (4, 0), (9, 7)):
+        page.mouse.move(box["x"] + (column + 0.5) * box["width"] / 15, box["y"] + (row + 0.5) * box["height"] / 15)
+        words = page.locator(".st-key-window .term").inner_text()
+        if row < 4:
+            assert words.startswith("padding: 0 × ")
+            continue
+        y, x = row - 4, column + 93
+        value, weight = grey[y, x], large[row, column]
+        product, factor = (display.number(float(v)) for v in (value * weight, weight))
+        assert words == f"pixel ({y}, {x}): {display.number(float(value))} × {plus(factor)} = {plus(product)}"
+
+
+def plus(text: str) -> str:
+    return text if text.startswith("−") or text == "0" else f"+{text}"
+
+
 def test_nothing_asks_the_server_while_the_pointer_moves(page: Any, server: Server) -> None:
     frames: list[Any] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda sent: frames.append(sent)))  # noqa: PLW0108
@@ -363,11 +391,107 @@ def test_arrays_and_pictures_can_be_taken_away(page: Any, server: Server) -> Non
         np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), display.colored(values, scale))
 
 
-def test_at_32_and_below_every_number_stands_in_its_cell(page: Any, server: Server) -> None:
-    open_lab(page, server, size="16")
-    assert page.locator(".st-key-sheet_map [data-testid=map]").is_visible()
+def cell_colors(canvas: Any, shape: tuple[int, ...], cell: tuple[int, int]) -> set[tuple[int, ...]]:
+    """The colors inside a cell of a map that lies in the middle of its canvas."""
+    pixels = canvas.evaluate(
+        """(canvas, [rows, columns, row, column]) => {
+          const scale = Math.min(canvas.width / columns, canvas.height / rows)
+          const [x0, y0] = [(canvas.width - scale * columns) / 2, (canvas.height - scale * rows) / 2]
+          const corner = [x0 + (column + 0.1) * scale, y0 + (row + 0.1) * scale].map(Math.round)
+          const size = Math.round(0.8 * scale)
+          return [...canvas.getContext("2d").getImageData(...corner, size, size).data]
+        }""",
+        [*shape, *cell],
+    )
+    return {tuple(color) for color in np.array(pixels).reshape(-1, 4)[:, :3].tolist()}
+
+
+def range_of(values: Any) -> str:
+    return f"{display.number(float(values.min()))} … {display.number(float(values.max()))}"
+
+
+@pytest.mark.parametrize(
+    ("view", "shown_as", "scale"),
+    [
+        ("Signed", lambda values: values, display.signed_scale),
+        ("Absolute", np.abs, lambda limit: display.heat_scale(0, limit)),
+        ("Clipped", lambda values: np.clip(values, 0, 255), lambda _: display.grey_scale()),
+    ],
+)
+def test_a_display_colors_the_cells_and_leaves_the_numbers(
+    page: Any, server: Server, view: str, shown_as: Any, scale: Any
+) -> None:
+    open_lab(page, server, size="16", view="Clipped" if view == "Signed" else "Signed")
+    page.locator(".st-key-view").get_by_role("radio", name=view).click()
+    settle(page)
+    walked = walk({"size": "16"}, {})
+    colors = scale(display.limit(walked.feature_map))
+    for stage, values in (("map", walked.feature_map), ("relu", walked.relu), ("pool", walked.pooled)):
+        assert values is not None
+        assert stage_text(page, stage, "range") == range_of(values)
+        canvas = page.locator(f".st-key-stage_{stage} [data-testid=stage]")
+        expected = display.colored(shown_as(values), colors)
+        for cell in ((0, 0), (2, 5), (6, 3)):
+            assert cell_colors(canvas, values.shape, cell) == {tuple(expected[cell].tolist())}, (stage, cell)
+
+
+def test_each_plane_of_a_kernel_can_be_shown_and_edited(page: Any, server: Server) -> None:
+    open_lab(page, server, channel="RGB", w=kernels.dump(PLANES))
+    planes = PLANES.copy()
+    for at, name in reversed(list(enumerate("RGB"))):
+        page.locator(".st-key-plane_R").get_by_role("radio", name=name, exact=True).click()
+        settle(page)
+        cells = page.locator("[data-testid=weight]")
+        titles = [cell.get_attribute("title") for cell in cells.all()]
+        assert titles == [plus(display.number(float(w))) for w in planes[..., at].ravel()]
+        cells.nth(at).fill("7")
+        cells.nth(at).press("Enter")
+        planes[0, at, at] = 7
+        settle(page)
+        walked = walk({}, {"channel": "rgb", "weights": planes})
+        assert stage_text(page, "map", "range") == range_of(walked.feature_map)
+
+
+def test_two_kernels_and_their_difference_stand_side_by_side(page: Any, server: Server) -> None:
     open_lab(page, server, size="64")
-    assert page.locator(".st-key-sheet_map").count() == 0
+    page.locator(".st-key-compare_shown input").click()
+    page.keyboard.type("Emboss")
+    page.get_by_role("option", name="Emboss").click()
+    settle(page)
+    one, two = (walk({"size": "64"}, {"weights": w}).feature_map for w in (SOBEL, filters.PRESETS["emboss"].weights))
+    for name, values in (("one", one), ("two", two), ("difference", one - two)):
+        assert page.locator(f".st-key-compare_{name} .range").inner_text() == range_of(values)
+    page.locator(".st-key-stride_y input").fill("2")
+    page.locator(".st-key-stride_y input").press("Enter")
+    settle(page)
+    assert page.locator(".st-key-compare_difference .range").inner_text() == range_of((one - two)[::2])
+    page.locator(".st-key-compare_shown input").click()
+    page.keyboard.type("nothing")
+    page.get_by_role("option", name="nothing", exact=True).click()
+    settle(page)
+    assert page.locator(".st-key-compare_one").count() == 0
+
+
+def test_at_32_and_below_every_number_stands_in_its_cell(page: Any, server: Server) -> None:
+    walked = walk({"size": "16"}, {})
+    grey = road.source(walked.pixels, "luminance")
+    open_lab(page, server, size="16")
+    for label, role, values in (
+        ("Feature map", "map", walked.feature_map),
+        ("Input", "input", grey),
+        ("ReLU", "relu", walked.relu),
+        ("Pooled map", "pool", walked.pooled),
+    ):
+        assert values is not None
+        page.locator(".st-key-sheet").get_by_role("radio", name=label, exact=True).click()
+        settle(page)
+        numbers = page.evaluate("(role) => cnnvizHub.blocks.get('sheet').stages[role].numbers", role)
+        assert numbers == [[display.number(float(v)) for v in row] for row in values]
+        canvas = page.locator(f".st-key-sheet_{role} [data-testid=map]")
+        for cell in ((0, 0), (3, 6), (6, 2)):
+            assert len(cell_colors(canvas, values.shape, cell)) > 2, "a number is written on the color"
+    open_lab(page, server, size="64")
+    assert page.locator("[data-testid=map]").count() == 0
 
 
 @pytest.mark.parametrize("width", [360, 390, 768])

@@ -118,59 +118,54 @@ def test_a_worker_sees_its_device_only_and_takes_memory_as_it_needs_it(where, se
     assert found["PATH"] == os.environ["PATH"]
 
 
-# "tiny" at 32×32 with 5 classes, AdamW: by hand, in numbers a picture
-# input 3,072; conv 8,192 + bn 8,192 + relu 8,192 + pool 2,048; conv, bn, relu of 4,096 and pool 1,024; three of 2,048
-# and the average 32; dense 5, softmax 5; twice the largest map, 8,192
-PER_PICTURE = 3_072 + 3 * 8_192 + 2_048 + 3 * 4_096 + 1_024 + 3 * 2_048 + 32 + 5 + 5 + 2 * 8_192
+def needs(config: TrainingConfig, batch: int, slots: int = 2) -> int:
+    return network_memory(device.layers.with_classes(config.network(), 5), config.input().shape, batch, slots).total
 
 
-def test_the_memory_of_the_small_network_is_what_was_counted_by_hand():
-    config = TrainingConfig("drawn-shapes", batch_size=100)
-    found = network_memory(device.layers.with_classes(config.network(), 5), (32, 32, 3), 100)
-    assert found.activations == 4 * 100 * PER_PICTURE
+TINY = TrainingConfig("drawn-shapes", batch_size=200)
 
 
 @pytest.mark.parametrize(
-    ("changes", "classes", "free", "words"),
+    ("config", "where", "free", "proposed"),
     [
-        ({}, 5, 6 * GB, None),
-        ({"batch_size": 1024}, 5, 6 * GB, None),
-        ({"batch_size": 1024}, 5, GB, ["needs 1.1 GB for a batch of 1,024 pictures", "choose a batch of 512."]),
-        ({"batch_size": 1024, "number": 60}, 5, GB, None),  # there are no more pictures than that
-        (
-            {"architecture": "system-b"},
-            2,
-            GB,
-            ["but 1.0 GB are free", "and 800 MB for TensorFlow", "choose a batch of 8."],
-        ),
-        ({"architecture": "system-a"}, 2, GB, ["but 1.0 GB are free; choose smaller pictures or a smaller network."]),
-        ({}, 5, 10**8, ["needs 872 MB for a batch of 64", "100 MB are free; choose smaller pictures"]),
-        ({}, 1, 6 * GB, ["at least two"]),
+        (TINY, "gpu", needs(TINY, 200), None),
+        (TINY, "gpu", needs(TINY, 200) - 1, "choose a batch of 128."),
+        (TINY, "gpu", needs(TINY, 128), "choose a batch of 128."),
+        (TINY, "gpu", needs(TINY, 128) - 1, "choose a batch of 64."),
+        (TINY, "gpu", needs(TINY, 1), "choose a batch of 1."),
+        (TINY, "gpu", needs(TINY, 1) - 1, "choose smaller pictures or a smaller network."),
+        (TINY.changed(batch_size=1), "gpu", needs(TINY, 1) - 1, "choose smaller pictures or a smaller network."),
+        (TINY.changed(number=100), "gpu", needs(TINY, 100), None),  # there are no more pictures than that
+        (TINY.changed(number=100), "gpu", needs(TINY, 100) - 1, "choose a batch of 64."),
+        (TINY.changed(optimizer="sgd", weight_decay=0.0), "gpu", needs(TINY, 200, slots=1), None),
+        (TINY, "cpu", needs(TINY, 200), "choose smaller pictures or a smaller network."),
+        (TINY, "cpu", needs(TINY, 200) + device.FRAMEWORK, None),
     ],
 )
-def test_a_network_too_large_for_memory_is_refused_with_the_arithmetic(monkeypatch, changes, classes, free, words):
+def test_a_network_too_large_for_memory_is_refused_with_a_batch_that_fits(monkeypatch, config, where, free, proposed):
     monkeypatch.delitem(sys.modules, "keras", raising=False)  # as in the web server
-    config = TrainingConfig("drawn-shapes", **changes)
-    where = Device("cpu", 0, "CPU, 2 cores", 8 * GB, free)
-    if words is None:
-        check_memory(config, classes, where)
+    where = Device(where, 0, "device", 8 * GB, free, "GPU-a")
+    if proposed is None:
+        check_memory(config, 5, where)
         return
-    with pytest.raises(ConfigError) as refused:
-        check_memory(config, classes, where)
-    for word in words:
-        assert word in str(refused.value)
+    with pytest.raises(ConfigError, match=proposed):
+        check_memory(config, 5, where)
 
 
-def test_the_batch_that_is_proposed_fits_and_twice_as_much_does_not(monkeypatch):
+def test_the_refusal_tells_the_arithmetic(monkeypatch):
     monkeypatch.delitem(sys.modules, "keras", raising=False)
-    config = TrainingConfig("drawn-shapes", architecture="system-c", batch_size=1000)
-    where = Device("cpu", 0, "CPU, 2 cores", 8 * GB, int(1.5 * GB))
+    config = TrainingConfig("drawn-shapes", architecture="system-a", batch_size=1024)
     with pytest.raises(ConfigError) as refused:
-        check_memory(config, 7, where)
-    proposed = int(str(refused.value).split("choose a batch of ")[1].rstrip("."))
-    check_memory(config.changed(batch_size=proposed), 7, where)
-    with pytest.raises(ConfigError):
-        check_memory(config.changed(batch_size=2 * proposed), 7, where)
+        check_memory(config, 2, CPU)
+    whole = network_memory(device.layers.with_classes(config.network(), 2), (256, 256, 3), 1024)
+    start, end = str(refused.value).split(whole.how)
+    assert start == f"This network needs {whole.total / 1e9 + 0.8:.1f} GB for a batch of 1,024 pictures ("
+    assert end.startswith(", and 800 MB for TensorFlow), but 6.0 GB are free; choose a batch of ")
+
+
+def test_layers_that_cannot_be_are_refused_as_settings():
+    with pytest.raises(ConfigError, match="at least two"):
+        check_memory(TINY, 1, CPU)
 
 
 def test_on_a_card_the_framework_has_its_memory_elsewhere():

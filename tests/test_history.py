@@ -56,6 +56,14 @@ def test_the_start_event_and_the_newest_step_are_told(name, expected):
     assert getattr(history(RUN), name) == expected
 
 
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [([], 0), ([start()], 0), ([start(), at(10)], 0.25), ([start(), at(40)], 1), ([start(), at(99)], 1), ([at(9)], 0)],
+)
+def test_progress_is_the_share_of_all_steps(events, expected):
+    assert history(events).progress == expected
+
+
 def test_curves_hold_what_the_events_say():
     told = history(RUN)
     assert told.curve.step.tolist() == [5, 10, 15, 20, 25]
@@ -146,6 +154,7 @@ def test_events_without_their_number_are_passed_over(event):
 
 def test_figures_that_are_missing_are_not_a_number():
     told = history([start(labels="cat", pictures=[3], majority=None, counts="x"), {"kind": "step", "step": 4}])
+    assert math.isnan(history([start(majority=True)]).majority)
     assert math.isnan(told.curve.loss[0])
     assert math.isnan(told.majority)
     assert (told.labels, told.pictures, told.counts, told.rate, told.seconds_left) == ((), {}, (), None, None)
@@ -160,10 +169,12 @@ def test_figures_that_are_missing_are_not_a_number():
         ([1.0, 40.0, 10.0], 16.0),
         ([1.0, 0.0, 10.0], 10.0),
         ([500.0] * 30 + [40.0] * 20, 40.0),  # only the newest count
+        ([40.0, 40.0, start(0, 0), 40.0], None),  # after a new start afresh
+        ([40.0, 40.0, start(0, 0), 40.0, 10.0], 10.0),
     ],
 )
 def test_the_rate_is_pictures_by_time_of_the_newest_points(rates, expected):
-    told = history([start(), *(at(step, rate=rate) for step, rate in enumerate(rates, 1))])
+    told = history([start(), *(one if isinstance(one, dict) else at(n, rate=one) for n, one in enumerate(rates, 1))])
     assert told.rate == (None if expected is None else pytest.approx(expected))
 
 
@@ -191,6 +202,8 @@ def steps(first, last, time=103.0):
         ),
         ([start(epochs=1), *steps(1, 10), after(1)], 0.0),
         ([start(), *steps(1, 10), END], None),
+        # gone on before any epoch was over: a start of its own, with 4 s until its first step
+        ([start(time=100), *steps(1, 5), END, start(time=900), *steps(1, 10, time=904.0), after(1, seconds=9.0)], 15.0),
         # gone on from epoch 1: its length is known, and the time between does not count
         ([start(), *steps(1, 10), after(1, seconds=5.0), *steps(11, 20), after(2, seconds=9.0), END,
           start(2, 20, time=9000.0), *steps(21, 25, time=9003.0)], 6.0),

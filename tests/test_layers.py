@@ -231,7 +231,7 @@ def test_names_count_each_kind_and_labels_tell_what_differs():
         "ReLU",
         "MaxPooling2D 3×3, stride 2",
         "AveragePooling2D 2×2, same",
-        "ResidualBlock 16, stride 2",
+        "ResidualBlock 16, squeeze 4, stride 2",
         "Dropout 0.25",
         "GlobalAveragePooling2D",
         "Flatten",

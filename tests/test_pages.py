@@ -17,11 +17,17 @@ from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import display, filters, samples
-from cnnviz.ui import frame, weights
+from cnnviz.training.queue import Queue
+from cnnviz.ui import frame, runs, weights
 
 ROOT = Path(__file__).resolve().parents[1]
-KERNELS, HOME = "pages/kernels.py", "pages/home.py"
-HEADINGS = {HOME: "A laboratory for convolutional networks", KERNELS: "Kernel lab"}
+KERNELS, HOME, TRAIN, NETWORKS = (f"pages/{name}.py" for name in ("kernels", "home", "train", "networks"))
+HEADINGS = {
+    HOME: "A laboratory for convolutional networks",
+    KERNELS: "Kernel lab",
+    TRAIN: "Train",
+    NETWORKS: "Networks",
+}
 FIRST = samples.samples()[0]
 LONG = 10_000
 
@@ -30,6 +36,14 @@ LONG = 10_000
 def _no_search_for_packaged_components(monkeypatch: pytest.MonkeyPatch):
     """Each AppTest would read the metadata of every installed package (0.2 s); ours are registered on import."""
     monkeypatch.setattr(BidiComponentManager, "discover_and_register_components", lambda *_, **__: None)
+
+
+@pytest.fixture(autouse=True)
+def _no_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """No worker is started on the mere visit of a page, and no run is looked for in the working directory."""
+    monkeypatch.setattr(Queue, "warm", lambda _: None)
+    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
+    monkeypatch.setattr(runs, "_queue", None)
 
 
 def opened(page: str, **query: Any) -> AppTest:
@@ -83,6 +97,8 @@ def check(app: AppTest, page: str) -> None:
     """The page is up: no exception, its heading, the picture strip, and the stages where the lab is."""
     assert not app.exception
     assert [title.value for title in app.title] == [HEADINGS[page]]
+    if page in (TRAIN, NETWORKS):
+        return  # what is on them is tested in test_pages_train.py
     keys = {widget.key for widget in (*app.file_uploader, *app.button)}
     assert "camera_open" in keys
     assert any(key.startswith("upload_") for key in keys)

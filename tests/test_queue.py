@@ -159,9 +159,9 @@ def test_each_device_has_one_run_and_sees_no_other_device(make):
     assert [getattr(line.device(run), "uuid", None) for run in runs] == ["GPU-0", None, "GPU-1"]
 
 
-def test_a_run_on_the_cpu_sees_no_card(make):
+def test_a_run_on_the_cpu_sees_no_card_and_no_keys(make):
     run = make().submit(CONFIG, "a")
-    at_work(run)
+    assert os.getpgid(at_work(run)) != os.getpgid(0)  # Ctrl-C in the terminal is not for the worker
     assert until(lambda: [event["cards"] for event in run.events()[0] if "cards" in event]) == ["-1"]
 
 

@@ -1,6 +1,7 @@
 """The pictures in sample_images/: complete, credited, plain files, and the cards as the script draws them."""
 
 import importlib.util
+import io
 import json
 import re
 import sys
@@ -10,6 +11,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 from PIL import Image
+
+from cnnviz import display, samples
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "sample_images"
@@ -71,9 +74,9 @@ def test_a_sample_decodes_to_a_picture_of_middle_size_without_metadata(file: str
 
 
 def test_the_folder_holds_what_is_listed_and_stays_small():
-    present = sorted(path.name for path in FOLDER.iterdir())
+    present = sorted(path.name for path in FOLDER.iterdir() if path.is_file())
     assert present == sorted([*FILES, "CREDITS.md", "samples.json"])
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 1_000_000
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*")) < 1_000_000
 
 
 def test_every_sample_is_credited_and_nothing_else_is():
@@ -154,3 +157,14 @@ def test_the_script_says_what_is_missing_and_writes_nothing(
     assert re.search(sentence, printed.err)
     assert "Traceback" not in printed.err
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=FILES)
+def test_a_thumbnail_is_the_middle_of_its_picture(sample: dict[str, str]):
+    with Image.open(io.BytesIO(samples.thumbnail(sample["key"]))) as opened:
+        assert (opened.format, opened.size) == ("WEBP", (88, 88))
+        thumbnail = np.asarray(opened.convert("RGB")).astype(float)
+    square = display.reduce(display.center_square(pixels(sample["file"])), 88)
+    assert np.abs(thumbnail - square).mean() < 6
+    assert [path.stem for path in (FOLDER / "thumbs").iterdir()].count(sample["key"]) == 1
+    assert len(list((FOLDER / "thumbs").iterdir())) == len(SAMPLES)

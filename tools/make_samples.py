@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 FOLDER = Path(__file__).resolve().parent.parent / "sample_images"
+THUMB = 88  # pixels: 44 in the picture strip, sharp on dense screens
 
 Pixels = NDArray[np.uint8]
 Points = list[tuple[float, float]]
@@ -327,8 +328,17 @@ def photograph(wanted: Photograph, folder: Path) -> Image.Image:
     return Image.fromarray(np.asarray(picture))
 
 
+def thumbnail(picture: Path) -> Image.Image:
+    """The largest square round the center of a picture, THUMB pixels a side."""
+    with Image.open(picture) as opened:
+        whole = opened.convert("RGB")
+    side = min(whole.size)
+    left, top = (whole.width - side) // 2, (whole.height - side) // 2
+    return whole.resize((THUMB, THUMB), Image.Resampling.BOX, box=(left, top, left + side, top + side))
+
+
 def main() -> int:
-    """Writes every picture and samples.json; returns the exit status."""
+    """Writes every picture, its thumbnail and samples.json; returns the exit status."""
     try:
         source = photograph_folder()
         photographs = {p.key: photograph(p, source) for p in PHOTOGRAPHS}
@@ -341,6 +351,9 @@ def main() -> int:
         picture.save(FOLDER / f"{key}.jpg", quality=92, subsampling="4:4:4", progressive=True, optimize=True)
     for card in CARDS:
         Image.fromarray(card.draw()).save(FOLDER / f"{card.key}.png", optimize=True)
+    (FOLDER / "thumbs").mkdir(exist_ok=True)
+    for entry in listing():
+        thumbnail(FOLDER / entry["file"]).save(FOLDER / "thumbs" / f"{entry['key']}.webp", quality=85, method=6)
     text = json.dumps(listing(), indent=2, ensure_ascii=False)
     (FOLDER / "samples.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     return 0

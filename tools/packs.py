@@ -24,9 +24,9 @@ USAGES = {"train": "Training", "public": "PublicTest", "private": "PrivateTest"}
 def fer2013(file: IO[bytes], at_most: int | None = None) -> None:
     """fer2013.csv, rows in their first order; at_most of each split."""
     file.write(b"emotion,pixels,Usage\n")
+    parts = loader().fer2013()
     for part, usage in USAGES.items():
-        pack = loader().fer2013()[part]
-        for face, label in zip(pack["images"][:at_most], pack["labels"][:at_most], strict=True):
+        for face, label in zip(parts[part]["images"][:at_most], parts[part]["labels"][:at_most], strict=True):
             levels = " ".join(map(str, face.ravel().tolist()))
             file.write(f"{label},{levels},{usage}\n".encode())
 

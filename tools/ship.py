@@ -1,13 +1,17 @@
-"""Put a finished run's network under models/: `python tools/ship.py RUN NAME --title TITLE [--not-for TEXT]`."""
+"""Put a finished run's network under models/: `python tools/ship.py RUN NAME --title TITLE [--licence TEXT --not-for TEXT]`."""
 
 import argparse
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cnnviz.cards import FILE, read_card, write_card
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
-MODELS = Path(__file__).resolve().parents[1] / "models"
+from cnnviz.cards import FILE, read_card, write_card  # noqa: E402
+
+MODELS = ROOT / "models"
 MOST_BYTES = 8_000_000  # of a network that ships; each version stays in the repository's history
 
 
@@ -16,6 +20,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
     parser.add_argument("--title", required=True)
+    parser.add_argument("--licence", default="", help="what is known of the rights in the data, one line")
     parser.add_argument("--not-for", default="", help="one more sentence on what it must not be used for")
     given = parser.parse_args()
     card, network = read_card(given.run / FILE), given.run / "model.keras"
@@ -27,7 +32,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(network, folder / "model.keras")
     not_for = f"{card.not_for} {given.not_for}".strip()
-    write_card(replace(card, name=given.name, title=given.title, not_for=not_for), folder / FILE)
+    data = {**card.data, "licence": given.licence or card.data["licence"]}
+    write_card(replace(card, name=given.name, title=given.title, data=data, not_for=not_for), folder / FILE)
     print(f"{folder.name}: {card.test.words()}")
 
 

@@ -1,23 +1,22 @@
 """The cleaning report: what is odd in a pile of pictures. It lists; nothing is ever deleted or moved."""
 
 import json
+import re
 import statistics
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import PurePosixPath
 
 from cnnviz.data.dataset import DataError, Dataset, Entry
-from cnnviz.data.fingerprints import Fingerprint, Scan, exact_copies, near_copies
-from cnnviz.files import write_json
+from cnnviz.data.fingerprints import Fingerprint, Scan, exact_copies
 from cnnviz.image_formats import RefusedError, recognize
 
-FORMAT = 1
 MIN_BYTES = 10_000  # of a file; below lie icons and thumbnails, as system E's cleaning has it
 MIN_PIXELS = 1024  # of a picture, 32 × 32
 IMBALANCE = 3.0  # times as many pictures in the largest class as in the smallest
-_SHOWN = 5  # files named in the text of a finding
+_SHOWN = 5  # groups, and files of a group, named in the text of a finding
+_LISTED = 20  # files passed over or left out before that are named in the text
 # kind of a finding -> what it is called
 KINDS: Mapping[str, str] = {
     "unreadable": "cannot be read",
@@ -28,11 +27,15 @@ KINDS: Mapping[str, str] = {
     "exact-copies": "exact copies",
     "near-copies": "near-copies",
     "two-labels": "one picture under two labels",
+    "near-two-labels": "near-copies under two labels",
     "across-splits": "copies across the splits",
     "near-across-splits": "near-copies across the splits",
     "imbalance": "classes of very different size",
     "grey": "grey among color",
 }
+WHOLE = ("imbalance",)  # findings that name no files
+_ONE_STAYS = ("exact-copies", "near-copies", "across-splits", "near-across-splits")
+_COUNTED = re.compile(r" \(\d+\)$")  # what follows the second of two names that are shown alike
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "PNG": (".png",),
@@ -47,7 +50,10 @@ _SUFFIXES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of oddity. groups: file names, those together that belong together (copies of each other)."""
+    """One kind of oddity. groups: file names, those together that belong together (copies of each other).
+
+    Groups of near-copies hold the exact copies of their members, too.
+    """
 
     kind: str
     sentence: str
@@ -60,7 +66,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found in a data set of so many pictures. counts: pictures of each label, and of each given split."""
+    """What was found in a data set.
+
+    counts: pictures of each label. splits: pictures of each split that the source gives. given: name -> that split.
+    left_out: files that were left out before by the list beside the data set, name -> reason.
+    """
 
     name: str
     pictures: int
@@ -68,8 +78,8 @@ class Report:
     splits: Mapping[str, int]
     findings: tuple[Finding, ...]
     passed_over: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, kind: str) -> Finding | None:
         return next((finding for finding in self.findings if finding.kind == kind), None)
@@ -82,6 +92,7 @@ class Report:
             "classes": dict(self.counts),
             "splits": dict(self.splits),
             "passed_over": list(self.passed_over),
+            "left_out": dict(self.left_out),
         }
         lines = [
             {"kind": one.kind, "sentence": one.sentence, "groups": [list(group) for group in one.groups]}
@@ -91,9 +102,12 @@ class Report:
 
     def text(self) -> str:
         """The report as people read it, with the first files of each finding."""
-        lines = [f"{self.name}: {self.pictures:,} pictures in {len(self.counts)} classes"]
+        classes = "1 class" if len(self.counts) == 1 else f"{len(self.counts):,} classes"
+        lines = [f"{self.name}: {_number(self.pictures, 'picture')} in {classes}"]
         lines += [f"  {label}: {number:,}" for label, number in self.counts.items()]
-        lines += [f"  {split}: {number:,}" for split, number in self.splits.items() if split]
+        if self.splits:
+            lines.append("Splits of the source")
+            lines += [f"  {split}: {number:,}" for split, number in self.splits.items()]
         for one in self.findings:
             lines += ["", one.sentence]
             shown = one.groups[:_SHOWN]
@@ -102,133 +116,123 @@ class Report:
                 lines.append(f"  and {len(one.groups) - _SHOWN:,} more")
         if not self.findings:
             lines += ["", "Nothing odd was found."]
-        if self.passed_over:
-            lines += ["", "Passed over:", *(f"  {line}" for line in self.passed_over[:20])]
-            if len(self.passed_over) > 20:
-                lines.append(f"  and {len(self.passed_over) - 20:,} more")
+        left_out = [f"{name}: {reason}" for name, reason in self.left_out.items()]
+        for title, details in (("Passed over", self.passed_over), ("Left out by the list beside it", left_out)):
+            if details:
+                lines += ["", f"{title}:", *(f"  {line}" for line in details[:_LISTED])]
+                if len(details) > _LISTED:
+                    lines.append(f"  and {len(details) - _LISTED:,} more")
         return "\n".join(lines)
 
 
-def report(dataset: Dataset, seen: Scan, min_bytes: int = MIN_BYTES, min_pixels: int = MIN_PIXELS) -> Report:
-    """All findings on a data set that was scanned. min_bytes counts only where the pictures are files."""
-    entries, prints = dataset.entries, seen.fingerprints
-    known = [(entry, one) for entry, one in zip(entries, prints, strict=True) if one is not None]
-    findings = [
-        _list("unreadable", [entries[index] for index in seen.errors], "{n} cannot be read as pictures."),
+def report(
+    dataset: Dataset,
+    seen: Scan,
+    min_bytes: int = MIN_BYTES,
+    min_pixels: int = MIN_PIXELS,
+    left_out: Mapping[str, str] | None = None,
+) -> Report:
+    """All findings on a data set that was scanned.
+
+    min_bytes counts only where the pictures are files. left_out: what leave_out.less_left_out took out of it.
+    """
+    entries = dataset.entries
+    known = [(entry, one) for entry, one in zip(entries, seen.fingerprints, strict=True) if one is not None]
+    found = [
+        _list("unreadable", [entries[index] for index in seen.errors], "cannot be read", "cannot be read"),
         _list(
             "wrong-name",
             [entry for entry, one in known if not _name_fits(entry.name, one)],
-            "{n} are of another kind than their names say.",
+            "is of another kind than its name says",
+            "are of another kind than their names say",
         ),
         _list(
             "small-file",
             [entry for entry, one in known if one.size is not None and one.size < min_bytes],
-            f"{{n}} take less than {min_bytes:,} bytes.",
+            f"takes less than {min_bytes:,} bytes",
+            f"take less than {min_bytes:,} bytes each",
         ),
         _list(
             "small-picture",
             [entry for entry, one in known if one.height * one.width < min_pixels],
-            f"{{n}} have fewer than {min_pixels:,} pixels.",
+            f"has fewer than {min_pixels:,} pixels",
+            f"have fewer than {min_pixels:,} pixels each",
         ),
-        _list("constant", [entry for entry, one in known if one.constant], "{n} are of one color all over."),
-        *_copies(entries, prints),
+        _list(
+            "constant",
+            [entry for entry, one in known if one.constant],
+            "is of one color all over",
+            "are of one color all over",
+        ),
+        *_exact(entries, exact_copies(seen.fingerprints)),
+        *_near(entries, seen),
         _imbalance(dataset),
         _grey(known),
     ]
+    kinds = {one.kind: one for one in found if one is not None}
     counts = Counter(entry.label for entry in entries)
     return Report(
         name=dataset.name,
         pictures=len(entries),
         counts={label: counts[index] for index, label in enumerate(dataset.labels)},
         splits=dict(Counter(entry.split for entry in entries if entry.split)),
-        findings=tuple(finding for finding in findings if finding is not None),
+        findings=tuple(kinds[kind] for kind in KINDS if kind in kinds),
         passed_over=dataset.passed_over,
-        labels={entry.name: dataset.labels[entry.label] for entry in entries},
         given={entry.name: entry.split for entry in entries if entry.split},
+        left_out=dict(left_out or {}),
     )
 
 
-def suggested(report: Report, kinds: Iterable[str]) -> dict[str, str]:
-    """Which files to leave out for these kinds of findings: name -> reason. DataError for a kind that is none.
-
-    Of copies the first stays, a test picture before a validation one before others; of copies under two labels, none.
-    """
-    kinds = list(kinds)
+def check_kinds(kinds: Iterable[str]) -> tuple[str, ...]:
+    """The same kinds; DataError for one that no file can be left out for."""
+    kinds = tuple(kinds)
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise DataError(f"There is no kind of finding called {', '.join(unknown)}; choose from {', '.join(KINDS)}.")
+    if whole := [kind for kind in kinds if kind in WHOLE]:
+        raise DataError(
+            f"The finding {' and '.join(whole)} is about the data set as a whole, so that no single file can be left "
+            "out for it; add or remove pictures by hand."
+        )
+    return kinds
+
+
+def suggested(report: Report, kinds: Iterable[str]) -> dict[str, str]:
+    """Which files to leave out for these kinds of findings: name -> reason. DataError as in check_kinds.
+
+    Of copies one stays: the first test picture, where there is none the first validation picture, else the first. Of
+    copies under two labels none stays, since nobody knows which label is right.
+    """
     left_out: dict[str, str] = {}
-    copies = ("exact-copies", "near-copies", "across-splits", "near-across-splits")
-    for kind in kinds:
+    for kind in check_kinds(kinds):
         finding = report.find(kind)
-        if finding is None or kind in ("imbalance", "grey"):
-            continue
-        for group in finding.groups:
+        for group in finding.groups if finding is not None else ():
             order = {"test": 0, "validation": 1}
             ranked = sorted(group, key=lambda name: order.get(report.given.get(name, ""), 2))
-            for name in ranked[1:] if kind in copies else ranked:
+            for name in ranked[1:] if kind in _ONE_STAYS else ranked:
                 left_out.setdefault(name, KINDS[kind])
     return left_out
 
 
-def leave_out_path(path: str | Path) -> Path:
-    """The list of what is left out of a data set lies beside it: photos.zip -> photos.zip.leave-out.json."""
-    path = Path(path)
-    return path.with_name(f"{path.name}.leave-out.json")
+# ---------------------------------------------------------------------- the findings
 
 
-def write_leave_out(path: str | Path, files: Mapping[str, str]) -> Path:
-    """Write the list for the data set at `path` and return where it lies."""
-    target = leave_out_path(path)
-    write_json(target, {"format": FORMAT, "files": dict(files)})
-    return target
-
-
-def read_leave_out(path: str | Path) -> dict[str, str]:
-    """The list for the data set at `path`: name -> reason; empty if there is none, DataError if it is no list."""
-    target = leave_out_path(path)
-    try:
-        content = json.loads(target.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError):
-        raise DataError(f"{target.name} cannot be read as JSON; mend it, or delete it to leave nothing out.") from None
-    if isinstance(content, dict) and isinstance(content.get("format"), int) and content["format"] > FORMAT:
-        raise DataError(
-            f"{target.name} has format {content['format']}, newer than this program's {FORMAT}; update cnnviz."
-        )
-    files: Any = content.get("files") if isinstance(content, dict) else None
-    if not isinstance(files, dict) or not all(isinstance(reason, str) for reason in files.values()):
-        raise DataError(f"{target.name} holds no list of files with reasons; mend it, or delete it.")
-    return dict(files)
-
-
-def _list(kind: str, entries: Sequence[Entry], sentence: str) -> Finding | None:
+def _list(kind: str, entries: Sequence[Entry], one: str, many: str) -> Finding | None:
     """A finding with a group for each file, or None where there is no file."""
     if not entries:
         return None
-    return Finding(kind, _plural(sentence.format(n=_n(len(entries)))), tuple((entry.name,) for entry in entries))
+    verb = one if len(entries) == 1 else many
+    sentence = f"{_number(len(entries), 'picture')} {verb}."
+    return Finding(kind, sentence, tuple((entry.name,) for entry in entries))
 
 
-def _n(number: int) -> str:
-    return "1 picture" if number == 1 else f"{number:,} pictures"
-
-
-def _plural(sentence: str) -> str:
-    if not sentence.startswith("1 picture "):
-        return sentence
-    for many, one in (
-        (" are ", " is "),
-        (" take ", " takes "),
-        (" have ", " has "),
-        ("their names say", "its name says"),
-    ):
-        sentence = sentence.replace(many, one, 1)
-    return sentence.replace(" as pictures", " as a picture")
+def _number(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _name_fits(name: str, one: Fingerprint) -> bool:
-    ending = PurePosixPath(name).suffix.lower()
-    if not one.magic:
+    """Whether the ending is one of this kind of file; a name that ends in none, or in a number, says nothing."""
+    ending = PurePosixPath(_COUNTED.sub("", name)).suffix.lower()
+    if not one.magic or not ending.strip(".0123456789"):
         return True
     try:
         return ending in _SUFFIXES.get(recognize(one.magic), (ending,))
@@ -236,68 +240,79 @@ def _name_fits(name: str, one: Fingerprint) -> bool:
         return True
 
 
-def _copies(entries: Sequence[Entry], prints: Sequence[Fingerprint | None]) -> list[Finding | None]:
-    exact = exact_copies(prints)
-    near = near_copies(prints)
-    pairs = [(pair.first, pair.second) for pair in near]
-    mirrored = sum(pair.mirrored for pair in near)
-
-    def names(groups: Iterable[Sequence[int]]) -> tuple[tuple[str, ...], ...]:
-        return tuple(tuple(entries[index].name for index in group) for group in groups)
-
-    def across(groups: Iterable[Sequence[int]]) -> list[Sequence[int]]:
-        return [group for group in groups if len({entries[index].split for index in group} - {""}) > 1]
-
-    under_two = [group for group in [*exact, *pairs] if len({entries[index].label for index in group}) > 1]
-    surplus = sum(len(group) - 1 for group in exact)
-    crossing, near_crossing = across(exact), across(pairs)
-    flipped = f", {mirrored:,} of them mirrored" if mirrored else ""
-    made = (
-        ("exact-copies", exact, f"{surplus:,} more than needed: exact copies in {_groups(len(exact))}."),
-        ("near-copies", pairs, f"{_groups(len(pairs), 'pair')} of near-copies{flipped}."),
-        ("two-labels", under_two, f"{_groups(len(under_two))} of copies stand under more than one label."),
-        (
-            "across-splits",
-            crossing,
-            f"{_groups(len(crossing))} of exact copies lie in more than one split. {_sides(entries, crossing)}",
-        ),
-        (
-            "near-across-splits",
-            near_crossing,
-            f"{_groups(len(near_crossing), 'pair')} of near-copies lie in two splits. {_sides(entries, near_crossing)}",
-        ),
-    )
-    return [Finding(kind, sentence.strip(), names(groups)) if groups else None for kind, groups, sentence in made]
+def _exact(entries: Sequence[Entry], groups: Sequence[Sequence[int]]) -> list[Finding | None]:
+    surplus = sum(len(group) - 1 for group in groups)
+    mixed, crossing = _mixed(entries, groups), _crossing(entries, groups)
+    return [
+        _copies(entries, "exact-copies", groups, f"of exact copies, {_number(surplus, 'picture')} more than needed"),
+        _copies(entries, "two-labels", mixed, f"of exact copies {_stand(mixed)} under more than one label"),
+        _copies(entries, "across-splits", crossing, f"of exact copies {_lie(crossing)} in more than one split"),
+    ]
 
 
-def _groups(number: int, what: str = "group") -> str:
-    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
+def _near(entries: Sequence[Entry], seen: Scan) -> list[Finding | None]:
+    """Groups with near-copies in them, joined over several steps."""
+    members: dict[int, list[int]] = {}
+    for index, group in enumerate(seen.groups):
+        members.setdefault(group, []).append(index)
+    mirrored = sum(pair.mirrored for pair in seen.pairs)
+    groups = [members[number] for number in sorted({seen.groups[pair.first] for pair in seen.pairs})]
+    mixed, crossing = _mixed(entries, groups), _crossing(entries, groups)
+    pairs = _number(len(seen.pairs), "pair") + (f", {mirrored:,} of them mirrored" if mirrored else "")
+    return [
+        _copies(entries, "near-copies", groups, f"of near-copies ({pairs})"),
+        _copies(entries, "near-two-labels", mixed, f"of near-copies {_stand(mixed)} under more than one label"),
+        _copies(entries, "near-across-splits", crossing, f"of near-copies {_lie(crossing)} in more than one split"),
+    ]
 
 
-def _sides(entries: Sequence[Entry], groups: Iterable[Sequence[int]]) -> str:
+def _copies(entries: Sequence[Entry], kind: str, groups: Sequence[Sequence[int]], what: str) -> Finding | None:
+    if not groups:
+        return None
+    sentence = f"{_number(len(groups), 'group')} {what}.{_leaked(entries, groups) if 'across' in kind else ''}"
+    return Finding(kind, sentence, tuple(tuple(entries[index].name for index in group) for group in groups))
+
+
+def _mixed(entries: Sequence[Entry], groups: Iterable[Sequence[int]]) -> list[Sequence[int]]:
+    return [group for group in groups if len({entries[index].label for index in group}) > 1]
+
+
+def _crossing(entries: Sequence[Entry], groups: Iterable[Sequence[int]]) -> list[Sequence[int]]:
+    return [group for group in groups if len({entries[index].split for index in group} - {""}) > 1]
+
+
+def _stand(groups: Sequence[object]) -> str:
+    return "stands" if len(groups) == 1 else "stand"
+
+
+def _lie(groups: Sequence[object]) -> str:
+    return "lies" if len(groups) == 1 else "lie"
+
+
+def _leaked(entries: Sequence[Entry], groups: Iterable[Sequence[int]]) -> str:
     """How many test and validation pictures also stand in training: the figure that makes a score doubtful."""
-    leaked: dict[str, int] = defaultdict(int)
+    leaked: Counter[str] = Counter()
     for group in groups:
-        sides = {entries[index].split for index in group}
-        for index in group:
-            if "train" in sides and entries[index].split != "train":
-                leaked[entries[index].split] += 1
-    parts = [f"{number:,} {side} pictures" for side, number in sorted(leaked.items()) if number]
-    return f"{' and '.join(parts)} have a copy in training." if parts else ""
+        splits = [entries[index].split for index in group]
+        if "train" in splits:
+            leaked.update(split for split in splits if split not in ("train", ""))
+    parts = [_number(number, f"{split} picture") for split, number in sorted(leaked.items())]
+    have = "has" if leaked.total() == 1 else "have"
+    return f" {' and '.join(parts)} {have} a copy in training." if parts else ""
 
 
 def _imbalance(dataset: Dataset) -> Finding | None:
     counts = Counter(entry.label for entry in dataset.entries)
-    if len(counts) < 2:
+    if not counts or len(dataset.labels) < 2:
         return None
-    (largest, most), (smallest, fewest) = counts.most_common()[0], counts.most_common()[-1]
+    sizes = [(counts[index], label) for index, label in enumerate(dataset.labels)]
+    (most, largest), (fewest, smallest) = max(sizes, key=lambda one: one[0]), min(sizes, key=lambda one: one[0])
+    if fewest == 0:
+        return Finding("imbalance", f"The class {smallest} has no pictures.")
     if most < IMBALANCE * fewest:
         return None
-    labels = dataset.labels
-    return Finding(
-        "imbalance",
-        f"{labels[largest]} has {most:,} pictures, {most / fewest:.1f} times as many as {labels[smallest]} ({fewest:,}).",
-    )
+    times = f"{most / fewest:.1f} times as many as {smallest}"
+    return Finding("imbalance", f"{largest} has {_number(most, 'picture')}, {times}.")
 
 
 def _grey(known: Sequence[tuple[Entry, Fingerprint]]) -> Finding | None:
@@ -305,4 +320,4 @@ def _grey(known: Sequence[tuple[Entry, Fingerprint]]) -> Finding | None:
     grey = [entry for entry, one in known if one.grey]
     if not grey or statistics.fmean(one.grey for _, one in known) > 0.5:
         return None
-    return _list("grey", grey, "{n} are grey among pictures in color.")
+    return _list("grey", grey, "is grey among pictures in color", "are grey among pictures in color")

@@ -116,6 +116,6 @@ def _resize(pixels: Pixels, height: int, width: int) -> Pixels:
         return pixels.copy()  # augmentation may write into it
     shrinks = pixels.shape[0] > height or pixels.shape[1] > width
     # averaging over areas avoids moiré when a photo shrinks; when it grows, area would give blocks
-    way = cv2.INTER_NEAREST if shrinks else cv2.INTER_LINEAR
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     resized: Any = cv2.resize(pixels, (width, height), interpolation=way)
     return np.asarray(resized, np.uint8)

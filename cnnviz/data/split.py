@@ -4,14 +4,16 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnnviz.data.dataset import SPLITS, DataError, Dataset
-from cnnviz.data.fingerprints import Scan, exact_copies, groups
+from cnnviz.data.fingerprints import Scan, digest, exact_copies
 from cnnviz.files import write_json
+from cnnviz.images import Pixels
 
 FORMAT = 1
 FRACTIONS = (0.7, 0.2, 0.1)  # train, validation, test
@@ -34,7 +36,7 @@ class Split:
     given: bool
 
     def indices(self, dataset: Dataset) -> dict[str, list[int]]:
-        """Where the files stand in a data set; DataError if one is missing. Digests are checked by `same_pictures`."""
+        """Where the files stand in a data set; DataError if one is missing. Digests are for `check` to compare."""
         place = {entry.name: index for index, entry in enumerate(dataset.entries)}
         chosen = {name: [name_ for name_, _ in getattr(self, name)] for name in SPLITS}
         for names in chosen.values():
@@ -44,6 +46,16 @@ class Split:
                     "bring them back, or train anew."
                 )
         return {side: [place[name] for name in names] for side, names in chosen.items()}
+
+    def check(self, name: str, pixels: Pixels) -> None:
+        """DataError if these pixels, uint8 (H, W, 3), are not those that the file of this name had at the split."""
+        digests = self._digests
+        if name in digests and digests[name] != digest(pixels):
+            raise DataError(f"{name} is another picture than when the data were split; bring it back, or train anew.")
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return dict((*self.train, *self.validation, *self.test))
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -64,7 +76,9 @@ class Split:
         """The split that save wrote; DataError with a sentence for anything else."""
         try:
             return cls.from_json(json.loads(path.read_text("utf-8")))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        except (OSError, ValueError, RecursionError) as error:
+            if isinstance(error, DataError):
+                raise
             raise DataError(f"The split in {path.name} cannot be read; train anew to make another.") from None
 
     @classmethod
@@ -74,6 +88,9 @@ class Split:
             if number > FORMAT:
                 raise DataError(f"The split has format {number}, newer than this program's {FORMAT}; update cnnviz.")
             sides = {side: tuple(_two_texts(file) for file in content[side]) for side in (*SPLITS, "left_out")}
+            names = [name for side in SPLITS for name, _ in sides[side]]
+            if len(set(names)) < len(names):
+                raise DataError("The split has a picture on two sides; train anew to make another.")
             first, second, third = (float(value) for value in content["fractions"])
             return cls(
                 **sides, seed=int(content["seed"]), fractions=(first, second, third), given=bool(content["given"])
@@ -95,29 +112,32 @@ def make_split(
     fractions: of train, validation and test, which sum to 1; test may be 0. Where the source sets a validation or a
     test part apart, they are kept, and what copies them is left out of training (and of validation what copies test);
     a part that is missing is taken from training. Left out are, too, unreadable pictures and, unless they are given
-    test pictures, those whose copies stand under another label. DataError where a class has too few different pictures.
+    test pictures, those whose copies stand under another label. A group of near-copies counts for the class of most of
+    its members. DataError where a class has too few groups for one on each side that is to be made.
     """
     shares = _checked(fractions)
-    entries = dataset.entries
-    group = groups(seen.fingerprints)
+    if seed < 0:
+        raise DataError(f"The seed is {seed}; choose 0 or more.")
+    entries, group = dataset.entries, seen.groups
     left_out = dict.fromkeys(seen.errors, "cannot be read")
     for copies in exact_copies(seen.fingerprints):
         if len({entries[index].label for index in copies}) > 1:
             left_out |= {index: "stands under another label, too" for index in copies if entries[index].split != "test"}
-    sides: dict[int, str] = {
-        index: entry.split for index, entry in enumerate(entries) if entry.split and index not in left_out
-    }
-    kept_apart = {"test": {group[i] for i, side in sides.items() if side == "test"}}
-    kept_apart["validation"] = {group[i] for i, side in sides.items() if side == "validation"} - kept_apart["test"]
-    for index, entry in enumerate(entries):
-        for side in ("test", "validation"):
-            if index not in left_out and entry.split != side and group[index] in kept_apart[side]:
+    taken: set[int] = set()  # groups of the test pictures, then of the validation pictures, too
+    for side in ("test", "validation"):
+        of_side = {group[index] for index, entry in enumerate(entries) if entry.split == side and index not in left_out}
+        of_side -= taken
+        taken |= of_side
+        for index, entry in enumerate(entries):
+            if index not in left_out and entry.split != side and group[index] in of_side:
                 left_out[index] = f"copy of a {side} picture"
-    sides = {index: side for index, side in sides.items() if index not in left_out}
-    free = [index for index in range(len(entries)) if index not in left_out and sides.get(index, "train") == "train"]
+    kept = [index for index in range(len(entries)) if index not in left_out]
+    sides = {index: entries[index].split for index in kept if entries[index].split in SPLITS[1:]}
+    free = [index for index in kept if index not in sides]
     wanted = {"train": shares[0]} | {
         side: share for side, share in zip(SPLITS[1:], shares[1:], strict=True) if share and side not in sides.values()
     }
+    given = "test" in sides.values()
     sides |= _drawn(dataset, free, group, wanted, seed)
     files: dict[str, list[File]] = {side: [] for side in SPLITS}
     for index, side in sorted(sides.items()):
@@ -131,7 +151,7 @@ def make_split(
         left_out=tuple((entries[index].name, why) for index, why in sorted(left_out.items())),
         seed=seed,
         fractions=shares,
-        given=any(entry.split == "test" for entry in entries),
+        given=given,
     )
 
 
@@ -151,8 +171,8 @@ def _drawn(
         found = of_class[label]
         if len(found) < len(wanted):
             raise DataError(
-                f"The class {name} has {_count(len(found))}; {len(wanted)} are needed, "
-                f"one each for {' and '.join(wanted)}. Add pictures, or leave the class out."
+                f"The class {name} has {_count(len(found))} to learn from, and {len(wanted)} are needed, one each for "
+                f"{' and '.join(wanted)}; add pictures, or leave the class out."
             )
         order = np.random.default_rng((seed, label)).permutation(len(found))
         total = sum(len(together) for together in found)
@@ -169,12 +189,6 @@ def _drawn(
     return sides
 
 
-def same_pictures(dataset: Dataset, files: Sequence[File], digest_of: Any) -> bool:
-    """Whether these names are all in the data set and still hold the same pixels. digest_of: index -> digest."""
-    place = {entry.name: index for index, entry in enumerate(dataset.entries)}
-    return all(name in place and digest_of(place[name]) == digest for name, digest in files)
-
-
 def _checked(fractions: Sequence[float]) -> tuple[float, float, float]:
     values = tuple(float(value) for value in fractions)
     if len(values) != 3 or min(values[0], values[1]) <= 0 or values[2] < 0 or abs(sum(values) - 1) > 1e-6:
@@ -186,9 +200,7 @@ def _checked(fractions: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _count(number: int) -> str:
-    return {0: "no picture that can be used", 1: "one different picture only"}.get(
-        number, f"{number} different pictures only"
-    )
+    return {0: "no picture", 1: "one picture only"}.get(number, f"{number} different pictures only")
 
 
 def _two_texts(given: Any) -> tuple[str, str]:

@@ -3,7 +3,6 @@
 
 const mounted = new WeakMap()
 const STEP = 400 // milliseconds a step at speed 1
-const READABLE = 7 // columns: beyond it cells are too small for numbers of 12 px
 
 export default function ({ parentElement, data, setTriggerValue }) {
   let view = mounted.get(parentElement)
@@ -22,63 +21,17 @@ function mountWindow(root, where) {
   let held = "" // the place that the server knows, or is about to be told
   let told = "" // the place that the server knows
   let chosen = 0 // which part's grids are shown
+  let heaviest = 0 // the largest weight of all parts, without its sign
+  let weighed = null // the part whose weights stand in their grid
   let term = null // the cell of the grids that is pointed at
   let playing = null
   let sayLater = null
   let pin = () => {}
-  const grids = { values: makeGrid("values"), weights: makeGrid("weights"), products: makeGrid("products") }
+  const grids = Object.fromEntries(
+    ["values", "weights", "products"].map((name) => [name, mountGrid(find(`[data-grid="${name}"]`), pointTerm)]),
+  )
   hub.timings ??= []
   find(".hint").hidden = hintSeen()
-
-  function makeGrid(name) {
-    const figure = find(`[data-grid="${name}"]`)
-    return {
-      figure,
-      table: figure.querySelector(".cells"),
-      caption: figure.querySelector("figcaption"),
-      cells: [],
-      size: "",
-    }
-  }
-
-  function resize(grid, rows, columns, testid) {
-    const size = `${rows}x${columns}`
-    if (grid.size === size) return
-    grid.size = size
-    grid.table.style.setProperty("--columns", columns)
-    grid.table.style.setProperty("--rows", rows)
-    grid.table.classList.toggle("tiny", columns > READABLE)
-    grid.cells = Array.from({ length: rows * columns }, (_, n) => {
-      const cell = document.createElement("div")
-      cell.className = "cell"
-      if (testid) cell.dataset.testid = testid
-      cell.onpointerenter = () => pointTerm(n)
-      cell.onpointerleave = () => pointTerm(null)
-      return cell
-    })
-    grid.table.replaceChildren(...grid.cells)
-  }
-
-  // Touches only what has changed: a kernel of 15 × 15 has 675 cells, and the pointer moves often.
-  function fill(cell, text, [background, ink], mark = "") {
-    if (cell.textContent !== text) cell.textContent = text
-    if (cell.shown !== background) {
-      cell.style.background = cell.shown = background
-      cell.style.color = ink
-    }
-    if (cell.mark === mark) return
-    cell.mark = mark
-    cell.classList.toggle("outside", mark === "outside")
-    cell.classList.toggle("winner", mark === "winner")
-  }
-
-  // One cell of each grid may be lit.
-  function light(grid) {
-    if (grid.lit === term && grid.litSize === grid.size) return
-    grid.cells.forEach((cell, n) => cell.classList.toggle("lit", n === term))
-    grid.lit = term
-    grid.litSize = grid.size
-  }
 
   function show() {
     if (!spec || !plane || !cursor) return
@@ -101,7 +54,7 @@ function mountWindow(root, where) {
   function textsFor(boxes) {
     const texts = {}
     for (const [stage, [row, column, height, width]] of Object.entries(boxes)) {
-      const place = `row ${row}, column ${column}`
+      const place = `row ${numberText(row)}, column ${numberText(column)}`
       if (height * width > 1) texts[stage] = `${height} × ${width} at ${place}`
       else if (stage === "pool") texts[stage] = `${place}: ${numberText(poolCell(spec, plane, row, column).result)}`
       else if (stage === "input") texts[stage] = place
@@ -119,17 +72,18 @@ function mountWindow(root, where) {
     const part = cell.parts[Math.min(chosen, cell.parts.length - 1)]
     const digits = part.columns > 3 ? 3 : 4
     const text = (value, signed) => (part.columns <= READABLE ? numberText(value, signed, digits) : "")
-    const heaviest = Math.max(1e-9, ...spec.parts.flatMap((p) => p.weights.flat().map(Math.abs)))
+    const now = spec.parts[Math.min(chosen, spec.parts.length - 1)]
     for (const [name, grid] of Object.entries(grids))
-      resize(grid, part.rows, part.columns, name === "products" ? "term" : "")
+      grid.resize(part.rows, part.columns, name === "products" ? "term" : "")
     part.terms.forEach((t, n) => {
-      fill(grids.values.cells[n], text(t.value), t.outside ? ["", ""] : greyColor(t.value), t.outside ? "outside" : "")
-      fill(grids.weights.cells[n], text(t.weight, true), signedColor(t.weight, heaviest))
-      fill(grids.products.cells[n], text(t.product, true), signedColor(t.product, heaviest * 255))
+      grids.values.fill(n, text(t.value), t.outside ? ["", ""] : greyColor(t.value), t.outside ? "outside" : "")
+      if (weighed !== now) grids.weights.fill(n, text(t.weight, true), signedColor(t.weight, heaviest))
+      grids.products.fill(n, text(t.product, true), signedColor(t.product, heaviest * 255))
     })
-    grids.values.caption.textContent = `window at row ${part.terms[0].y}, column ${part.terms[0].x}`
-    grids.weights.caption.textContent = spec.parts.length > 1 ? `weights, ${part.name}` : "weights"
-    grids.products.caption.textContent = `${part.terms.length} products`
+    weighed = now
+    grids.values.finish(term, `window at row ${numberText(part.terms[0].y)}, column ${numberText(part.terms[0].x)}`)
+    grids.weights.finish(term, spec.parts.length > 1 ? `weights, ${part.name}` : "weights")
+    grids.products.finish(term, `${part.terms.length} products`)
     showParts(cell.parts)
     const total = find(".total")
     total.textContent = numberText(cell.sum, true)
@@ -155,20 +109,17 @@ function mountWindow(root, where) {
     const cell = poolCell(spec, plane, cursor.row, cursor.column)
     const [rows, columns] = spec.pool.size
     const text = columns <= READABLE ? numberText : () => ""
-    resize(grids.values, rows, columns, "term")
+    grids.values.resize(rows, columns, "term")
     cell.cells.forEach((c, n) => {
       const mark = c.outside ? "outside" : spec.pool.kind === "max" && c === cell.winner ? "winner" : ""
-      fill(
-        grids.values.cells[n],
-        c.outside ? "" : text(c.value),
-        c.outside ? ["", ""] : signedColor(c.value, spec.limit),
-        mark,
-      )
+      const color = c.outside ? ["", ""] : signedColor(c.value, spec.limit)
+      grids.values.fill(n, c.outside ? "" : text(c.value), color, mark)
     })
-    grids.values.caption.textContent = `${rows} × ${columns} cells at row ${cell.cells[0].y}, column ${cell.cells[0].x}`
+    grids.values.finish(term, `${rows} × ${columns} cells at row ${cell.cells[0].y}, column ${cell.cells[0].x}`)
     find(".parts").replaceChildren()
-    resize(grids.weights, 0, 0)
-    resize(grids.products, 0, 0)
+    grids.weights.resize(0, 0)
+    weighed = null
+    grids.products.resize(0, 0)
     const total = find(".total")
     total.textContent = numberText(cell.result)
     Object.assign(total.dataset, { stage: "pool", row: cursor.row, column: cursor.column, value: cell.result })
@@ -180,7 +131,6 @@ function mountWindow(root, where) {
           : ""
         : `${numberText(cell.total)} / ${cell.count}`
     const pointed = term === null ? null : cell.cells[term]
-    light(grids.values)
     find(".term").textContent = pointed
       ? pointed.outside
         ? "padding: never looked at"
@@ -224,7 +174,6 @@ function mountWindow(root, where) {
 
   function showTerm(part) {
     const t = term === null ? null : part.terms[term]
-    Object.values(grids).forEach(light)
     const place = t?.outside ? "padding" : `pixel (${t?.y}, ${t?.x})`
     find(".term").textContent = t
       ? `${place}: ${numberText(t.value)} × ${numberText(t.weight, true)} = ${numberText(t.product, true)}`
@@ -406,6 +355,8 @@ function mountWindow(root, where) {
     cursor = { ...cursor, row: clamp(cursor.row, 0, rows - 1), column: clamp(cursor.column, 0, columns - 1) }
     if (chosen >= spec.parts.length) chosen = 0
     scrub()
+    heaviest = Math.max(1e-9, ...spec.parts.flatMap((part) => part.weights.flat().map(Math.abs)))
+    weighed = null
     usePlane()
   }
   const unfollow = follow(where, draw)

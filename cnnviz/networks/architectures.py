@@ -15,9 +15,9 @@ def build(layers: Sequence[Layer], input_shape: tuple[int, int, int], name: str 
     """The functional keras.Model of these layers, for input (batch, height, width, channels), not compiled.
 
     Its layers are plain keras.layers, named "input", then as in layers.summary: "conv_1", "block_2", whose parts are
-    "block_2_conv_1" ... "block_2_relu_2". Start weights depend on seed, name and shape alone:
-    He et al. 2015 before a ReLU, Glorot and Bengio 2010 elsewhere. The last layer computes
-    in float32 under any precision. LayerError, one sentence, for layers that do not fit one after the other.
+    "block_2_conv_1" ... "block_2_relu_2". Start weights depend on seed, name and shape alone: He et al. 2015 before a
+    ReLU, Glorot and Bengio 2010 elsewhere. The last layer computes in float32 under any precision. LayerError, one
+    sentence, for layers that do not fit one after the other.
     """
     summary(layers, input_shape)
     made = keras.Input(input_shape, name="input")

@@ -84,7 +84,7 @@ def _pixels(train: NDArray[np.uint8], test: NDArray[np.uint8], index: int) -> Pi
 
 def _loaded(name: str, source: _Source, progress: Progress | None) -> Any:
     """((pictures, labels) to train on, the same to test on), as Keras gives them."""
-    import keras  # noqa: PLC0415 - takes seconds, and the name is checked first
+    import keras
 
     waits = socket.getdefaulttimeout()
     socket.setdefaulttimeout(SECONDS_TO_WAIT)  # Keras itself would wait for ever

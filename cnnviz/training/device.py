@@ -95,9 +95,10 @@ def use() -> str:
 def check_memory(config: TrainingConfig, classes: int, device: Device | None = None) -> None:
     """ConfigError with the arithmetic where a batch of this network does not fit into the device's free memory.
 
-    device: otherwise the first one. An estimate in float32: see layers.memory.
+    device: otherwise the one that Keras computes on, or the first where Keras is not loaded. An estimate in float32:
+    see layers.memory.
     """
-    device = device or devices()[0]
+    device = device or _own()
     batch = min(config.batch_size, config.number or config.batch_size)
     shape = config.input().shape
     # in a worker the framework has its memory already
@@ -269,6 +270,14 @@ def _busy() -> float | None:
     return _sample.share
 
 
+def _own() -> Device:
+    """The device of this process."""
+    if "keras" in sys.modules and not _in_use(sys.modules["keras"].config.backend()):
+        return _cpu()
+    return devices()[0]
+
+
+@cache
 def _in_use(backend: str) -> str:
     """The card that Keras will compute on, or nothing."""
     with suppress(Exception):  # a backend that stumbles over its card computes on the CPU

@@ -73,7 +73,7 @@ def build(config: TrainingConfig, classes: int, steps: int) -> Any:
 
 def compile_(model: Any, config: TrainingConfig, steps: int) -> None:
     """Give the network its optimizer, loss and accuracy."""
-    rate: Any = config.learning_rate
+    rate: Any = float(config.learning_rate)
     if config.schedule == "cosine":
         warm = max(1, min(steps // 10, steps - 1))
         rate = keras.optimizers.schedules.CosineDecay(

@@ -28,6 +28,10 @@ STOPPED = "Stopped. Go on from the last whole epoch, or score the network as it 
 INTERRUPTED = "The program that had started this run ended. Go on from the last whole epoch."
 FULL = "The disk is full; free some space and go on from the last whole epoch."
 MEMORY = "The memory was not enough; choose a smaller network, batch or picture size."
+OUT_OF_MEMORY = (  # what faults of TensorFlow, JAX, C++ and Python have in their text where memory ran out
+    *("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM", "out of memory"),
+    *("bad_alloc", "MemoryError", "Cannot allocate memory", "can't start new thread"),
+)
 _TALK = 0.3  # seconds between two notes about the same work
 _ROOM = 16_384  # bytes set aside for the last words on a full disk
 
@@ -138,9 +142,6 @@ def _fault(run: Run, error: Exception) -> str:
     return f"Training broke off: {type(error).__name__}. The details are in {run.id}/worker.log."
 
 
-OUT_OF_MEMORY = ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM", "out of memory", "bad_alloc", "MemoryError")
-
-
 def _stop(run: Run, asked: bool) -> None:
     """End this process at once: files are replaced whole, so that it may end at any moment."""
     with writing:  # until the end: the training thread says nothing after this
@@ -167,7 +168,7 @@ def main(arguments: list[str]) -> int:
     order = "" if "--spare" in arguments else "\t".join(arguments)
     threading.Thread(target=_follow, args=(order, control, orders), daemon=True).start()
     if not order:
-        from cnnviz.training import loop  # noqa: F401, PLC0415 - what takes the time
+        from cnnviz.training import loop, scoring  # noqa: F401, PLC0415 - what takes the time
 
         print(READY, flush=True)  # noqa: T201 - for whoever started it
     path, *options = (word.strip() for word in orders.get().split("\t"))

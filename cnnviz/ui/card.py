@@ -90,20 +90,14 @@ def _against(sentence: str, share: float, interval: tuple[float, float] | None =
 
 def per_class(scores: Scores) -> str:
     """A table with a line a class: how many there are, how many of them are found, how often a claim is right. HTML."""
-    rows = [
-        (
-            label,
-            f"{one.n:,}",
-            percent(one.recall),
-            "–"
-            if one.recall_interval is None
-            else f"{percent(one.recall_interval[0])} … {percent(one.recall_interval[1])}",
-            percent(one.precision),
-            "–" if one.f1 is None else f"{one.f1:.3f}",
-        )
-        for label, one in list(scores.per_class.items())[:_MOST_CLASSES]
-    ]
-    head = ("Class", "Pictures", "Found", "95 % interval", "Right when said", "F1")
+    rows = []
+    for label, one in list(scores.per_class.items())[:_MOST_CLASSES]:
+        interval = "–"
+        if one.recall_interval is not None:
+            interval = " … ".join(percent(end).removesuffix(" %") for end in one.recall_interval)
+        found, right = (percent(share).removesuffix(" %") for share in (one.recall, one.precision))
+        rows.append((label, f"{one.n:,}", found, interval, right, "–" if one.f1 is None else f"{one.f1:.3f}"))
+    head = ("Class", "Pictures", "Found, %", "95 % interval", "Right when said, %", "F1")
     return markup.table(head, rows, (1, 2, 3, 4, 5), "Test score of each class")
 
 

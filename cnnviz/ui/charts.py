@@ -123,7 +123,7 @@ def loss_text(value: float) -> str:
 
 
 def figure(data: list[dict[str, Any]], layout: dict[str, Any]) -> Figure:
-    """A Plotly figure; Plotly is imported here, because only pages with charts should wait for it."""
+    """A Plotly figure. Only here is Plotly imported by us; where it is installed, Streamlit does so at its start."""
     from plotly.graph_objects import Figure  # type: ignore[import-untyped]  # noqa: PLC0415
 
     return Figure({"data": data, "layout": layout})

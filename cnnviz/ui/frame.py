@@ -14,6 +14,8 @@ ICON = Path(__file__).with_name("icon.svg")
 PAGES = (
     ("home.py", "Start", "home", ""),
     ("kernels.py", "Kernel lab", "grid_3x3", "kernels"),
+    ("train.py", "Train", "model_training", "train"),
+    ("networks.py", "Networks", "inventory_2", "networks"),
 )
 
 

@@ -256,7 +256,7 @@ def channel() -> None:
 
 def size() -> None:
     """The working size."""
-    st.select_slider("Working size", SIZES, "128", key="size", bind="query-params")
+    _segments("Working size", SIZES, "size")
 
 
 def kernel() -> None:

@@ -21,9 +21,9 @@ def show(owner: str) -> None:
     found = runs.of_owner(owner)
     if not found:
         return
-    st.subheader("Your runs", anchor=False)
     every = len(found) <= SHOWN or st.session_state.get("all_runs", False)
     with st.container(key="run_list", gap="xsmall"):
+        st.subheader("Your runs", anchor=False)
         for one in found if every else found[:SHOWN]:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(

@@ -107,25 +107,34 @@ def card(run: Run) -> Card | None:
 
 def title(run: Run, state: State) -> str:
     """A run in words: "drawn faces, Tiny"; text that may come from a user's file."""
-    try:
-        config = run.config()
-    except (RecordError, ConfigError):
-        return "unreadable settings"
-    return f"{data_title(config, state)}, {network_title(config)}"
+    return f"{data_title(run, state)}, {network_title(run)}"
 
 
-def data_title(config: TrainingConfig, state: State) -> str:
+def data_title(run: Run, state: State) -> str:
     """The data in words: "drawn faces", or the name of the user's own."""
+    config = _config(run)
+    if config is None:
+        return run.id
     if config.data == "":
         return str(state.extra.get("data") or "your photos")
     name = DATA.get(config.data, config.data)
     return name[0].lower() + name[1:] if name.startswith(("Drawn", "Digits")) else name
 
 
-def network_title(config: TrainingConfig) -> str:
+def network_title(run: Run) -> str:
     """The network in words: the preset's title."""
+    config = _config(run)
+    if config is None:
+        return "its settings cannot be read"
     name = config.architecture
     return PRESETS[name].title if isinstance(name, str) and name in PRESETS else "a network of its own"
+
+
+def _config(run: Run) -> TrainingConfig | None:
+    try:
+        return run.config()
+    except (RecordError, ConfigError):
+        return None
 
 
 @dataclass

@@ -33,17 +33,20 @@ def kernels(arrays: Arrays) -> str:
     images = "".join(markup.picture(tile, KERNEL, f"Kernel {index + 1}") for index, tile in enumerate(tiles))
     more = f", the first {MOST_KERNELS} of {count}" if count > MOST_KERNELS else ""
     what = f"{len(tiles)} kernels, {height} × {width} × {channels}{more}"
-    legend = (
-        bar(scale)
-        if channels != 3
-        else f'<p class="quiet">Mid-grey is 0; full red, green or blue is +{number(limit, 2)} in that channel.</p>'
-    )
-    return f'<p class="quiet">{what}</p><div class="tiles" role="group" aria-label="First-layer kernels">{images}</div>{legend}'
+    legend = bar(scale)
+    if channels == 3:
+        legend = (
+            '<p class="quiet">Grey is 0. More red than grey is a positive weight on red, less a negative one; so green '
+            f"and blue. The ends are ±{number(limit, 2)}.</p>"
+        )
+    tiles_ = f'<div class="tiles" role="group" aria-label="First-layer kernels">{images}</div>'
+    return f'<p class="quiet">{what}</p>{tiles_}{legend}'
 
 
 def _kernel(weights: NDArray[np.float32], limit: float, scale: Scale) -> Pixels:
     if weights.shape[2] == 3:
-        return np.rint(127.5 + 127.5 * np.clip(weights / limit, -1, 1)).astype(np.uint8)
+        levels: Pixels = np.rint(127.5 + 127.5 * np.clip(weights / limit, -1, 1)).astype(np.uint8)
+        return levels
     return display.colored(weights.mean(axis=2), scale)
 
 

@@ -1,6 +1,5 @@
 """The picture strip: upload, camera and samples; it decides which picture is in hand on every page."""
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,17 +84,13 @@ def caption(photo: images.Photo) -> str:
 
 def _strip_data(own: images.Photo | None, choice: str) -> dict[str, Any]:
     entries = [
-        {"key": s.key, "title": s.title, "alt": s.alt, "src": _sample_thumbnail(s.key)} for s in samples.samples()
+        {"key": s.key, "title": s.title, "alt": s.alt, "src": display.data_url(samples.thumbnail(s.key), "webp")}
+        for s in samples.samples()
     ]
     if own is not None:
         alt = f"Your photo {own.name}"
         entries.insert(0, {"key": OWN, "title": "Your photo", "alt": alt, "src": _thumbnail(own)})
     return {"entries": entries, "choice": choice}
-
-
-@cache
-def _sample_thumbnail(key: str) -> str:
-    return _thumbnail(samples.photo(key))
 
 
 def _thumbnail(photo: images.Photo) -> str:

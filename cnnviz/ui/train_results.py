@@ -29,7 +29,7 @@ def show(run: Run, state: State, past: History) -> None:
     """Heading, what can be done next, and the scores where there are any."""
     all_runs()
     card = runs.card(run)
-    st.title(f"{WORDS[state.state]} “{frame.escape(_data(run, state))}”", anchor=False)
+    st.title(f"{WORDS[state.state]} “{frame.escape(runs.data_title(run, state))}”", anchor=False)
     st.markdown(frame.escape(_line(run, state, past)))
     if state.message:
         frame.problem(state.message, "over") if state.state == "failed" else st.markdown(frame.escape(state.message))
@@ -41,15 +41,16 @@ def show(run: Run, state: State, past: History) -> None:
         else:
             _go_on(run, past)
         _again(run)
-        _take_away(run, state, past, card)
+        if past.step:
+            _take_away(run, state, past, card)
         _delete(run)
     if card is not None:
         _scores(run, card)
 
 
-def all_runs() -> None:
-    """The way back to the three steps and the list of runs."""
-    st.button("All runs", icon=":material/arrow_back:", type="tertiary", key="leave", on_click=leave)
+def all_runs() -> bool:
+    """The way back to the three steps and the list of runs; whether it was taken."""
+    return st.button("All runs", icon=":material/arrow_back:", type="tertiary", key="leave", on_click=leave)
 
 
 def leave() -> None:
@@ -57,19 +58,8 @@ def leave() -> None:
     st.session_state["run"] = ""
 
 
-def _data(run: Run, state: State) -> str:
-    try:
-        return runs.data_title(run.config(), state)
-    except (RecordError, ConfigError):
-        return run.id
-
-
 def _line(run: Run, state: State, past: History) -> str:
-    parts = []
-    try:
-        parts.append(runs.network_title(run.config()))
-    except (RecordError, ConfigError) as error:
-        parts.append(str(error))
+    parts = [runs.network_title(run)]
     if past.all_epochs:
         last = past.all_epochs[-1]
         spent = f" in {runs.duration(last.seconds)}" if last.seconds > 0 else ""
@@ -277,7 +267,7 @@ def _behind(run: Run, card: Card, truth: int, said: int) -> None:
 
 
 def _large(pixels: NDArray[np.uint8]) -> bool:
-    return max(pixels.shape[:2]) > _PICTURE
+    return bool(max(pixels.shape[:2]) > _PICTURE)
 
 
 def _answered(run: Run, truth: int, said: int) -> tuple[NDArray[np.intp], NDArray[np.float32]] | None:

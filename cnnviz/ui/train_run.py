@@ -1,69 +1,79 @@
 """Train during a run: what it is doing, its curves, its kernels, and the buttons that steer it."""
 
+import time
 from collections.abc import Callable
 
 import streamlit as st
 
+from cnnviz.display import number
 from cnnviz.training import device, snapshots
 from cnnviz.training.advice import advice
-from cnnviz.training.config import ConfigError
 from cnnviz.training.history import History
 from cnnviz.training.queue import QueueError
 from cnnviz.training.record import OVER, RecordError, Run, State
 from cnnviz.ui import charts, frame, layer_list, runs, snapshot, train_results
 
-EVERY = 1.0  # seconds between two looks at the record
+EVERY = 1.0  # seconds between two looks at the record of a run that goes on
+NEWEST = "newest"
+_AFTERWARDS = 3.0  # the same for one that is over: another tab may go on with it
 
 
 def show(owner: str, run_id: str) -> None:
     """The run of this id: live while it goes, its results afterwards; one sentence if the owner has no such run."""
     try:
-        _, state = runs.find(run_id, owner)
+        run, state = runs.find(run_id, owner)
     except RecordError as error:
         frame.heading("Train", "A run’s address opens in the browser that started it, and in no other.")
         frame.problem(str(error), "run")
         train_results.all_runs()
         return
-    live = state.state not in OVER
-    # everything is in the fragment: what a full run may lose of its last messages is there again a second later
-    st.fragment(_live if live else _over, run_every=EVERY if live else None)(owner, run_id)
+    if state.state not in OVER:
+        # all of it is in the fragment: what a full run may lose of its last messages is there again a second later
+        st.fragment(_live, run_every=EVERY)(owner, run_id)
+        return
+    past = runs.history(run)
+    train_results.show(run, state, past)
+    if past.step:
+        curves(past)
+        inside(run, past, over=True)
+    train_results.show_card(run)
+    st.fragment(_watch, run_every=_AFTERWARDS)(owner, run_id, state.changed)
+
+
+def _watch(owner: str, run_id: str, changed: float) -> None:
+    """Draw the page anew when the run has changed elsewhere, and once after its end, in case a message was lost."""
+    try:
+        now = runs.find(run_id, owner)[1].changed
+    except RecordError:
+        now = -1.0
+    ended = st.session_state.get("run_ended")
+    if now != changed or (ended is not None and time.monotonic() - ended > 1):
+        st.session_state["run_ended"] = None
+        st.rerun()
 
 
 def _live(owner: str, run_id: str) -> None:
     try:
         run, state = runs.find(run_id, owner)
-        config = run.config()
-    except (RecordError, ConfigError):
+    except RecordError:
         st.rerun()
     if state.state in OVER:
-        st.rerun()  # the whole page, once
+        st.session_state["run_ended"] = time.monotonic()
+        st.rerun()
     past = runs.history(run)
-    train_results.all_runs()
+    if train_results.all_runs():
+        st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
-        st.title(f"Training “{frame.escape(runs.data_title(config, state))}”", anchor=False, width="stretch")
+        word = "In line:" if state.state == "queued" else "Training"
+        st.title(f"{word} “{frame.escape(runs.data_title(run, state))}”", anchor=False, width="stretch")
         _buttons(run, state, past)
     st.markdown(frame.escape(line(run, state, past)))
-    st.progress(_share(state, past))
+    st.progress(share(past))
     if sentence := st.session_state.pop("steer_problem", ""):
         frame.problem(sentence, "steer")
     curves(past)
     inside(run, past)
-    st.caption(_load(state))
-
-
-def _over(owner: str, run_id: str) -> None:
-    try:
-        run, state = runs.find(run_id, owner)
-    except RecordError:
-        st.rerun()
-    if state.state not in OVER:
-        st.rerun()
-    past = runs.history(run)
-    train_results.show(run, state, past)
-    if past.step:
-        curves(past)
-        inside(run, past)
-    train_results.show_card(run)
+    st.caption(_load(run, state))
 
 
 def _buttons(run: Run, state: State, past: History) -> None:
@@ -101,6 +111,8 @@ def line(run: Run, state: State, past: History) -> str:
     """What the run is doing right now, in a line."""
     if state.state == "queued":
         return _queued(run)
+    if past.epochs and not past.step and not past.doing:
+        return "Compiling the network: the first step takes some seconds"
     if past.doing or not past.step:
         count = f": {past.done:,} of {past.total:,}" if past.total else " …"
         doing = past.doing or "starting"
@@ -126,15 +138,16 @@ def _queued(run: Run) -> str:
     return first if wait is None else f"{first} · starts in about {runs.duration(wait)}"
 
 
-def _share(state: State, past: History) -> float:
-    if state.state == "running" and past.doing and past.total and not past.step:
-        return min(1.0, past.done / past.total)
+def share(past: History) -> float:
+    """How much of what the line speaks of is done, 0..1."""
+    if past.doing:
+        return min(1.0, past.done / past.total) if past.total else 0.0
     return past.progress
 
 
-def _load(state: State) -> str:
+def _load(run: Run, state: State) -> str:
     """How busy the machine is, in one line."""
-    load = device.load(state.pid)
+    load = device.load(state.pid, runs.queue().device(run))
     parts = []
     if load.cpu is not None:
         parts.append(f"CPU {100 * load.cpu:.0f} % busy")
@@ -150,12 +163,16 @@ def _load(state: State) -> str:
 def curves(past: History) -> None:
     """Loss and accuracy, side by side."""
     with st.grid(2, min_column_width=300, gap=(24, 40), key="curves"):
+        if not past.step:
+            st.skeleton(height=charts.HEIGHT)
+            st.skeleton(height=charts.HEIGHT)
+            return
         for make, words in ((charts.loss, charts.loss_words), (charts.accuracy, charts.accuracy_words)):
             figure = make(past, train_results.palette(), train_results.on_a_phone())
             st.plotly_chart(figure, config=charts.CONFIG, theme=None, key=make.__name__, alt=words(past))
 
 
-def inside(run: Run, past: History) -> None:
+def inside(run: Run, past: History, over: bool = False) -> None:
     """Kernels and maps of one epoch, with a scrub through the kept ones, and what the curves say in words."""
     kept = snapshots.epochs(run.snapshots)
     lines = advice(past)
@@ -164,16 +181,17 @@ def inside(run: Run, past: History) -> None:
     with st.container(border=True, key="inside"):
         left, right = st.columns((3, 7), gap="large")
         with right:
-            st.subheader("What is happening", anchor=False)
+            st.subheader("What happened" if over else "What is happening", anchor=False)
             for _, happening, remedy in lines:
                 st.markdown(f"{frame.escape(happening)} {frame.escape(remedy)}")
             if not lines:
                 st.markdown(_quiet(past))
-            epoch = _scrub(run, kept)
+            epoch = _scrub(kept, past.epochs)
         arrays = None if epoch is None else snapshots.read(run.snapshots, epoch)
         if arrays is not None:
             with left:
-                st.subheader("First-layer kernels", anchor=False)
+                when = "before training" if epoch == 0 else f"after epoch {epoch}"
+                st.subheader(f"First-layer kernels {when}", anchor=False)
                 st.html(snapshot.kernels(arrays))
             with right:
                 st.html(snapshot.maps(arrays))
@@ -186,25 +204,23 @@ def _quiet(past: History) -> str:
     if best is None:
         return "The network learns."
     return (
-        f"All is well so far. The best epoch is {best.epoch}, with a validation loss of {best.val_loss:.3f}; "
-        "its network is the one that is kept."
+        f"Nothing is amiss. The best epoch is {best.epoch}, with a validation loss of {number(best.val_loss, 3)}; its "
+        "network is the one that is kept."
     )
 
 
-def _scrub(run: Run, kept: list[int]) -> int | None:
-    """The epoch to look at: the newest, until somebody goes back."""
-    if len(kept) < 2:
-        return kept[0] if kept else None
-    key, back = "epoch_shown", "epoch_held"
-    if st.session_state.get(back) not in kept or st.session_state.get("epoch_run") != run.id:
-        st.session_state[back], st.session_state["epoch_run"] = None, run.id
-    st.session_state[key] = st.session_state[back] if st.session_state[back] is not None else kept[-1]
+def _scrub(kept: list[int], epochs: int) -> int | None:
+    """The epoch to look at: the newest, or the kept one that is nearest before the chosen one.
 
-    def moved() -> None:
-        chosen = st.session_state[key]
-        st.session_state[back] = None if chosen == kept[-1] else chosen
-
-    chosen: int = st.select_slider(
-        "Scrub through the epochs: kernels and maps move together", kept, key=key, on_change=moved
-    )
-    return chosen
+    The choices stay the same while the run goes on: a slider whose ends move would fight with the hand on it.
+    """
+    chosen = NEWEST
+    if epochs:
+        options = [*map(str, range(epochs + 1)), NEWEST]
+        label = "Scrub through the epochs: kernels and maps move together"
+        chosen = st.select_slider(label, options, NEWEST, key="epoch_shown")
+    if not kept:
+        return None
+    if chosen == NEWEST:
+        return kept[-1]
+    return max((epoch for epoch in kept if epoch <= int(chosen)), default=kept[0])

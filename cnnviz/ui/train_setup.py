@@ -3,15 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
 
 from cnnviz import layers
-from cnnviz.data.dataset import Dataset
+from cnnviz.data.dataset import DataError, Dataset
 from cnnviz.data.sources import open_dataset
-from cnnviz.images import Pixels
+from cnnviz.images import ImageError, Pixels
 from cnnviz.layers import LayerError
 from cnnviz.presets import PRESETS
 from cnnviz.training import device
@@ -19,7 +19,7 @@ from cnnviz.training.batches import augment
 from cnnviz.training.config import Augmentation, ConfigError, TrainingConfig
 from cnnviz.training.queue import QueueError
 from cnnviz.training.record import RecordError
-from cnnviz.ui import address, frame, layer_list, markup, runs
+from cnnviz.ui import address, frame, layer_list, markup, runs, train_photos
 
 CHOICES = {**runs.DATA, runs.OWN: "Own photos, as a zip"}
 DRAWN = ("drawn-faces", "drawn-shapes")
@@ -47,7 +47,7 @@ def data() -> tuple[str, int]:
     name = choice("Pictures", "data", CHOICES, "drawn-faces")
     if name not in DRAWN:
         return name, 0
-    return name, _one_of("How many to draw", "number", NUMBERS, 1_500)
+    return name, _one_of("How many to draw", "number", NUMBERS, 3_000)
 
 
 def network() -> str:
@@ -58,9 +58,10 @@ def network() -> str:
 def settings(name: str, number: int, architecture: str) -> TrainingConfig:
     """The settings' widgets, and the config that they make with data and network; ConfigError if it is impossible."""
     with st.container(horizontal=True, wrap=False, gap="small"):
-        epochs = _one_of("Epochs", "epochs", EPOCHS, 12)
+        epochs = _one_of("Epochs", "epochs", EPOCHS, 15)
         batch_size = _one_of("Batch size", "batch", BATCHES, 32)
-    rate = _one_of("Learning rate", "rate", RATES, 0.003)
+    rates = {str(rate): str(rate) for rate in RATES}
+    rate = float(choice("Learning rate", "rate", rates, str(usual_rate(architecture))))
     with st.expander("More settings", key="more_settings"):
         optimizer = choice("Optimizer", "optimizer", OPTIMIZERS, "adamw")
         st.markdown("Changes to each picture, at random")
@@ -90,9 +91,17 @@ def settings(name: str, number: int, architecture: str) -> TrainingConfig:
     )
 
 
+def usual_rate(architecture: str) -> float:
+    """A learning rate to start with: small networks with batch norm bear more, those without it less."""
+    kinds = {type(layer).__name__ for layer in PRESETS[architecture].layers}
+    if not kinds & {"BatchNormalization", "ResidualBlock"}:
+        return 0.001
+    return 0.01 if architecture == "tiny" else 0.003
+
+
 def choice(label: str, param: str, options: Mapping[str, str], default: str) -> str:
-    """A selectbox over `options` (key -> label) whose key is kept in `?param=`."""
-    address.kept(param, default)
+    """A selectbox over `options` (key -> label) whose key is kept in `?param=`; the default may change with others."""
+    address.kept(param)
     return address.choice(label, param, options, default, on_change=_nothing, then=_nothing)
 
 
@@ -107,7 +116,7 @@ def recall(config: TrainingConfig) -> None:
         "number": (config.number, NUMBERS),
         "epochs": (config.epochs, EPOCHS),
         "batch": (config.batch_size, BATCHES),
-        "rate": (config.learning_rate, RATES),
+        "rate": (str(config.learning_rate), tuple(map(str, RATES))),
         "shift": (round(100 * changes.shift), SHIFTS),
         "rotate": (round(changes.rotate), TURNS),
         "brightness": (round(100 * changes.brightness), LIGHTS),
@@ -181,7 +190,7 @@ def show_network(config: TrainingConfig, labels: int) -> None:
     """What the chosen network is: drawn, in figures, and layer by layer behind a button."""
     shape = config.input().shape
     try:
-        list_ = layers.with_classes(config.network(), labels)
+        list_ = layers.with_classes(config.network(), max(2, labels))
         rows, memory = layers.summary(list_, shape), layers.memory(list_, shape, config.batch_size)
     except LayerError as error:
         frame.problem(str(error), "network")
@@ -200,33 +209,47 @@ def show_data(owner: str, config: TrainingConfig) -> int:
         count, pictures, size = FETCHED[config.data]
         st.caption(f"{pictures} pictures of {count} kinds. They are fetched from the network once, {size}.")
         return count
-    if not config.data:
+    dataset = _built_in(config.data, config.number, config.seed) if config.data else train_photos.show(owner)
+    if dataset is None:
         return 0
-    dataset = _built_in(config.data, config.number, config.seed)
-    st.caption(classes(dataset))
-    st.html(strip(dataset, config))
+    st.caption(f"{len(dataset):,} pictures: {classes(dataset)}")
+    try:
+        st.html(strip(dataset, config))
+    except ImageError as error:
+        frame.problem(str(error), "strip")
+    if not config.data:
+        train_photos.report(owner)
     return len(dataset.labels)
 
 
 def start(owner: str, config: TrainingConfig, labels: int) -> None:
     """The button that starts the run, with what it will train on, or why it cannot be started."""
-    sentence = _impossible(config, labels)
+    sentence = _impossible(config, labels) if labels else ""
     pressed = st.button("Train", type="primary", width="stretch", key="train", disabled=bool(sentence))
+    if pressed and not config.data:
+        sentence = train_photos.missing(owner)
     if sentence:
         frame.problem(sentence, "train")
         return
     found = device.devices()[0]
-    st.caption(
-        f"Trains on {found.name}." if found.kind == "gpu" else f"Trains on the {found.name}; there is no GPU here."
-    )
-    if pressed:
-        try:
-            run = runs.queue().submit(config, owner)
-        except (QueueError, RecordError) as error:
-            frame.problem(str(error), "train")
-            return
-        st.session_state["open_run"] = run.id
-        st.rerun()
+    st.caption(f"Trains on {found.name}." if found.kind == "gpu" else f"Trains on {found.name}; there is no GPU here.")
+    if not pressed:
+        return
+    try:
+        store = None
+        if not config.data:
+            bar = st.progress(0.0, "Storing the pictures at the network’s size")
+            store = train_photos.store(owner, config, lambda done, total: _tell(bar, done, total))
+        run = runs.queue().submit(config, owner, store)
+    except (QueueError, RecordError, DataError, ImageError) as error:
+        frame.problem(str(error), "train")
+        return
+    st.session_state["open_run"] = run.id
+    st.rerun()
+
+
+def _tell(bar: Any, done: int, total: int) -> None:
+    bar.progress(done / total, f"Storing the pictures at the network’s size: {done:,} of {total:,}")
 
 
 def _impossible(config: TrainingConfig, labels: int) -> str:
