@@ -66,7 +66,8 @@ def data(path: str, as_json: bool, min_bytes: int, min_pixels: int, leave_out: t
         if leave_out:
             suggested = cleaning.suggested(report, leave_out)
             written = write_leave_out(path, suggested)
-            click.echo(f"{written.name}: {len(suggested):,} names added", err=True)
+            names = "1 name" if len(suggested) == 1 else f"{len(suggested):,} names"
+            click.echo(f"{written.name}: {names} added", err=True)
     except _FAULTS as error:
         raise SystemExit(_sentence(error, as_json, path)) from None
     click.echo("\n".join(report.json_lines()) if as_json else report.text())
@@ -114,6 +115,7 @@ def train(architecture: str, source: str, out: str, labels: str, resume: bool, *
     except _FAULTS as error:
         raise SystemExit(_sentence(error, False, source)) from None
     click.echo(f"Run: {run.path}")
+    _load_keras()
     say = _Printer(run)
     try:
         with say:
@@ -135,6 +137,7 @@ def train(architecture: str, source: str, out: str, labels: str, resume: bool, *
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def evaluate(name: str, source: str, flip: bool, as_json: bool) -> None:
     """Score a network: on its own data set's test pictures, or on every picture of another."""
+    _load_keras()
     from cnnviz.training.evaluate import evaluate as score  # noqa: PLC0415
 
     try:
@@ -148,6 +151,19 @@ def evaluate(name: str, source: str, flip: bool, as_json: bool) -> None:
         click.echo(f"{result.card.title} on {result.on} of {result.data}:")
         click.echo("\n".join(result.scores.lines()))
     _end(result.passed_over)
+
+
+def _load_keras() -> None:
+    """Import Keras without TensorFlow's log lines, some of which no setting of its own keeps from stderr."""
+    sys.stderr.flush()
+    held, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import keras  # noqa: F401
+    finally:
+        os.dup2(held, 2)
+        os.close(held)
+        os.close(nowhere)
 
 
 class _Printer:

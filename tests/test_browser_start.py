@@ -154,7 +154,7 @@ def test_the_back_button_brings_the_picture_back(page: Any, server: Server) -> N
 
 
 def test_no_page_asks_another_host(page: Any, server: Server) -> None:
-    for path in ("", "kernels"):
+    for path in ("", "kernels", "train", "networks"):
         open_page(page, f"{server.url}/{path}")
         page.wait_for_timeout(500)
     assert page.context.foreign == []

@@ -16,7 +16,7 @@ from PIL import Image
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
-from cnnviz import evaluation
+from cnnviz import cards, evaluation
 from cnnviz.cards import Card, write_card
 from cnnviz.data.fingerprints import scan
 from cnnviz.data.sources import open_dataset
@@ -25,7 +25,7 @@ from cnnviz.training import device, record
 from cnnviz.training.config import TrainingConfig
 from cnnviz.training.queue import Queue, QueueError
 from cnnviz.training.record import Run
-from cnnviz.ui import runs, train_photos, train_results
+from cnnviz.ui import markup, runs, train_photos, train_results
 from cnnviz.ui.uploads import UploadStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,7 +69,8 @@ def sentences(app: AppTest) -> list[str]:
 def text(app: AppTest) -> str:
     """All words on the page, Markdown and HTML as they were sent."""
     parts = [one.value for kind in (app.title, app.markdown, app.caption, app.subheader) for one in kind]
-    return "\n".join([*parts, *(one.proto.body for one in app.get("html"))]).replace("\\", "")
+    words = "\n".join([*parts, *(one.proto.body for one in app.get("html"))])
+    return words.replace("\\", "").replace("\u00a0", " ")
 
 
 def keys(app: AppTest) -> set[str]:
@@ -130,7 +131,7 @@ def test_train_opens_with_everything_set_and_one_primary_button(submitted: list[
     assert not app.exception
     assert sentences(app) == []
     assert [b.label for b in app.button if b.proto.type == "primary"] == ["Train"]
-    assert "3,000 pictures: happy 1,500 · sad 1,500" in text(app)
+    assert "3,000 pictures: happy: 1,500 · sad: 1,500" in text(app)
     app.button(key="train").click().run()
     assert not app.exception
     assert [run.config().data for run in submitted] == ["drawn-faces"]
@@ -271,7 +272,7 @@ def test_a_bad_zip_gets_a_sentence_where_it_was_dropped(data: bytes, sentence: s
 
 def test_nothing_is_stored_without_consent(submitted: list[Run], tmp_path: Path):
     app = with_zip(zipped(PETS))
-    assert "24 pictures: cats 12 · dogs 12" in text(app)
+    assert "24 pictures: cats: 12 · dogs: 12" in text(app)
     assert app.checkbox(key="consent").label == train_photos.CONSENT
     app.button(key="train").click().run()
     assert "Tick the line" in sentences(app)[0]
@@ -299,6 +300,35 @@ def test_findings_can_be_left_out(submitted: list[Run]):
         assert "cats/00.png" in stored["names"]
         assert "cats/again.png" not in stored["names"]
         assert len(stored["names"]) == 24
+
+
+def test_names_from_a_zip_cannot_become_markup():
+    evil = {name.replace("cats", "<b>x").replace("dogs", "[y](z)"): data for name, data in PETS.items()}
+    app = with_zip(zipped(evil), "my_[pets](x)<i>.zip")
+    assert any("\\<b\\>x: 12 · \\[y\\]\\(z\\): 12" in caption.value for caption in app.caption)
+    strip = next(one.proto.body for one in app.get("html") if 'class="strip"' in one.proto.body)
+    assert "&lt;b&gt;x" in strip
+    assert "<b>" not in strip
+    app.checkbox(key="consent").check().run()
+    app.button(key="train").click().run()
+    assert app.title[0].value == "In line: “my\\_\\[pets\\]\\(x\\)\\<i\\>”"
+
+
+def test_text_in_tables_lists_and_pictures_is_escaped():
+    evil = '<script>"x"</script>'
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    for html in (
+        markup.table((evil,), ((evil,),), (), evil),
+        markup.pairs(((evil, evil),)),
+        markup.picture(pixels, 8, evil),
+    ):
+        assert "<script" not in html
+        assert html.count("&lt;script&gt;&quot;x&quot;&lt;/script&gt;") >= 2
+
+
+@pytest.mark.parametrize(("side", "shown"), [(2, 64), (24, 48), (64, 64), (100, 64)])
+def test_a_small_picture_is_enlarged_by_a_whole_factor_and_a_large_one_reduced(side: int, shown: int):
+    assert f'width="{shown}" height="{shown}"' in markup.picture(np.zeros((side, side, 3), np.uint8), 64, "")
 
 
 def test_photos_of_another_owner_are_not_there():
@@ -376,14 +406,13 @@ def test_keeping_needs_a_name_and_puts_the_network_among_the_others(tmp_path: Pa
     app = opened(TRAIN, run=run.id)
     app.button(key="keep").click().run()
     assert "no name yet" in sentences(app)[0]
-    assert "No network yet" in text(opened(NETWORKS)), "not kept yet"
+    assert f"open_{run.id}" not in keys(opened(NETWORKS)), "not kept yet"
     app.text_input(key=f"name_{run.id}").set_value("  Faces *1*  ").run()
     app.button(key="keep").click().run()
     assert run.state().kept == "Faces *1*"
     assert json.loads(run.card.read_text())["title"] == "Faces *1*"
-    mine = opened(NETWORKS)
-    assert [one.value for one in mine.subheader] == ["Faces \\*1\\*"]
-    assert "No network yet" in text(opened(NETWORKS, OTHER))
+    assert "Faces \\*1\\*" in [one.value for one in opened(NETWORKS).subheader]
+    assert "Faces \\*1\\*" not in [one.value for one in opened(NETWORKS, OTHER).subheader]
 
 
 def test_the_next_run_can_start_from_the_settings_of_this_one(tmp_path: Path, submitted: list[Run]):
@@ -472,6 +501,18 @@ def test_a_card_can_be_opened_in_full_and_left_again(tmp_path: Path):
     assert "Right when said" in text(app)
     app.button(key="back").click().run()
     assert app.title[0].value == "Networks"
+
+
+def test_where_there_is_no_network_the_page_says_what_to_do(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cards, "listed", lambda _: cards.Listing({}, ()))
+    app = opened(NETWORKS)
+    assert "No network yet: train one in a minute" in text(app)
+    assert "go_train" in keys(app)
+
+
+def test_a_shipped_card_that_cannot_be_read_is_a_sentence_and_the_others_stand(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cards, "listed", lambda _: cards.Listing({}, ("x/card.json is not whole.",)))
+    assert sentences(opened(NETWORKS)) == [":material/error: x/card.json is not whole."]
 
 
 @pytest.mark.parametrize("card", ["../../etc/passwd", "x" * LONG, "<b>", "theirs"])

@@ -211,19 +211,19 @@ def test_no_more_than_three_of_an_owners_runs_wait(make):
 
 
 @pytest.mark.parametrize(
-    ("second", "owner", "pause", "number"),
+    ("second", "owner", "again", "number"),
     [
-        (CONFIG, "a", 0, 1),
-        (CONFIG, "b", 0, 2),
-        (CONFIG.changed(seed=9), "a", 0, 2),
-        (CONFIG, "a", 0.4, 2),  # on purpose, later
+        (CONFIG, "a", 60, 1),
+        (CONFIG, "b", 60, 2),
+        (CONFIG.changed(seed=9), "a", 60, 2),
+        (CONFIG, "a", 0.1, 2),  # on purpose, later
     ],
 )
-def test_start_pressed_again_at_once_is_the_same_run(make, monkeypatch, second, owner, pause, number):
-    monkeypatch.setattr(queue, "AGAIN", 0.3)
+def test_start_pressed_again_at_once_is_the_same_run(make, monkeypatch, second, owner, again, number):
+    monkeypatch.setattr(queue, "AGAIN", again)
     line = make()
     first = line.submit(CONFIG, "a")
-    time.sleep(pause)
+    time.sleep(0.2)
     assert (line.submit(second, owner) == first) == (number == 1)
     assert len(list(record.runs(line.root))) == number
 
@@ -438,13 +438,14 @@ def test_after_a_run_the_next_spare_worker_waits_while_the_page_is_open(make):
 
 
 def test_a_spare_worker_is_let_go_when_nobody_came(make, monkeypatch):
-    monkeypatch.setattr(queue, "SPARE", 0.2)
     monkeypatch.setattr(queue, "_LOOK", 0.05)
     monkeypatch.setattr(queue, "_TIDY", 0.05)
     line = make()
     line.warm()
     until(line.ready)
     pid = line._spares[0].process.pid
+    monkeypatch.setattr(queue, "SPARE", 0.2)
+    line.warm()
     until(lambda: not line._spares)
     assert not alive(pid)
 
@@ -552,8 +553,8 @@ def test_a_killed_server_leaves_no_worker_and_no_run_that_seems_to_go_on(make, t
     server.wait()
     server.stdout.close()
     try:
-        until(lambda: not lock.taken(record.find(root, first).lock), 2)
-        until(lambda: not alive(int(pid)), 2)
+        until(lambda: not lock.taken(record.find(root, first).lock))
+        until(lambda: not alive(int(pid)))
         assert alive(int(other))
         assert record.find(root, first).state().state == "interrupted"  # by the worker's own last word
         assert record.find(root, second).state().state == "queued"

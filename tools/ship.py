@@ -1,4 +1,4 @@
-"""Put a finished run's network under models/: `python tools/ship.py RUN NAME --title TITLE [--licence TEXT --not-for TEXT]`."""
+"""Put a finished run's network under models/: `python tools/ship.py RUN NAME --title TITLE`, and --licence, --not-for."""
 
 import argparse
 import shutil

@@ -258,7 +258,8 @@ def _near(entries: Sequence[Entry], seen: Scan) -> list[Finding | None]:
     mirrored = sum(pair.mirrored for pair in seen.pairs)
     groups = [members[number] for number in sorted({seen.groups[pair.first] for pair in seen.pairs})]
     mixed, crossing = _mixed(entries, groups), _crossing(entries, groups)
-    pairs = _number(len(seen.pairs), "pair") + (f", {mirrored:,} of them mirrored" if mirrored else "")
+    which = "" if mirrored == len(seen.pairs) else f"{mirrored:,} of them "
+    pairs = _number(len(seen.pairs), "pair") + (f", {which}mirrored" if mirrored else "")
     return [
         _copies(entries, "near-copies", groups, f"of near-copies ({pairs})"),
         _copies(entries, "near-two-labels", mixed, f"of near-copies {_stand(mixed)} under more than one label"),

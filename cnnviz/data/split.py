@@ -39,12 +39,16 @@ class Split:
         """Where the files stand in a data set; DataError if one is missing. Digests are for `check` to compare."""
         place = {entry.name: index for index, entry in enumerate(dataset.entries)}
         chosen = {name: [name_ for name_, _ in getattr(self, name)] for name in SPLITS}
-        for names in chosen.values():
-            if missing := [name for name in names if name not in place]:
-                raise DataError(
-                    f"{len(missing):,} pictures of the saved split are not in {dataset.name}, {missing[0]} for one; "
-                    "bring them back, or train anew."
-                )
+        missing = [name for names in chosen.values() for name in names if name not in place]
+        if len(missing) == 1:
+            raise DataError(
+                f"1 picture of the saved split is not in {dataset.name}: {missing[0]}; bring it back, or train anew."
+            )
+        if missing:
+            raise DataError(
+                f"{len(missing):,} pictures of the saved split are not in {dataset.name}, {missing[0]} for one; "
+                "bring them back, or train anew."
+            )
         return {side: [place[name] for name in names] for side, names in chosen.items()}
 
     def check(self, name: str, pixels: Pixels) -> None:
@@ -172,7 +176,7 @@ def _drawn(
         if len(found) < len(wanted):
             raise DataError(
                 f"The class {name} has {_count(len(found))} to learn from, and {len(wanted)} are needed, one each for "
-                f"{' and '.join(wanted)}; add pictures, or leave the class out."
+                f"{', '.join(wanted)}; add pictures, or leave the class out."
             )
         order = np.random.default_rng((seed, label)).permutation(len(found))
         total = sum(len(together) for together in found)
@@ -191,7 +195,7 @@ def _drawn(
 
 def _checked(fractions: Sequence[float]) -> tuple[float, float, float]:
     values = tuple(float(value) for value in fractions)
-    if len(values) != 3 or min(values[0], values[1]) <= 0 or values[2] < 0 or abs(sum(values) - 1) > 1e-6:
+    if len(values) != 3 or not (min(values[:2]) > 0 and values[2] >= 0 and abs(sum(values) - 1) <= 1e-6):
         raise DataError(
             f"The fractions are {', '.join(f'{value:g}' for value in values)}; expected three that sum to 1, "
             "as 0.7, 0.2 and 0.1 do, and only the last may be 0."

@@ -13,7 +13,7 @@ from cnnviz.training.device import Device, environment
 from cnnviz.training.record import Run
 from cnnviz.training.worker import INTERRUPTED, MEMORY, OUT_OF_MEMORY, READY, STOPPED
 
-ASKED = 0.7  # seconds between asking a worker to stop and ending it
+ASKED = 0.6  # seconds between asking a worker to stop and ending it
 KILLED = (
     "The system ended this run's process, most likely because memory ran out. Go on from the last whole epoch, and "
     "choose a smaller batch or network if it happens again."
@@ -92,8 +92,10 @@ class Worker:
             return "stopped", STOPPED
         if self.wish:
             return "interrupted", INTERRUPTED
-        code = self.process.returncode
-        log = self._log(self.run)
+        return self._cause(self.process.returncode, self._log(self.run))
+
+    def _cause(self, code: int, log: str) -> tuple[str, str]:
+        assert self.run is not None
         if any(word in log for word in OUT_OF_MEMORY):
             return "failed", MEMORY
         if code == -9:

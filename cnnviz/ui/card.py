@@ -14,12 +14,17 @@ _BRIEF = ("Looks at", "Parameters", "Data", "Rights in the data", "Not for")  # 
 
 
 def percent(share: float | None) -> str:
-    """A share as "97.3 %"; 0.0 and 100.0 only where they are exact, "–" where there is none."""
+    """A share as "97.3 %", which no line breaks; "–" where there is none."""
+    return "–" if share is None else f"{figure(share)}\u00a0%"
+
+
+def figure(share: float | None) -> str:
+    """The same without its sign; 0.0 and 100.0 only where they are exact."""
     if share is None:
         return "–"
     if 0 < share < 1:
         share = min(max(share, 0.001), 0.999)
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}"
 
 
 def labels(card: Card, most: int = 12) -> str:
@@ -94,8 +99,8 @@ def per_class(scores: Scores) -> str:
     for label, one in list(scores.per_class.items())[:_MOST_CLASSES]:
         interval = "–"
         if one.recall_interval is not None:
-            interval = " … ".join(percent(end).removesuffix(" %") for end in one.recall_interval)
-        found, right = (percent(share).removesuffix(" %") for share in (one.recall, one.precision))
+            interval = " … ".join(map(figure, one.recall_interval))
+        found, right = figure(one.recall), figure(one.precision)
         rows.append((label, f"{one.n:,}", found, interval, right, "–" if one.f1 is None else f"{one.f1:.3f}"))
     head = ("Class", "Pictures", "Found, %", "95 % interval", "Right when said, %", "F1")
     return markup.table(head, rows, (1, 2, 3, 4, 5), "Test score of each class")

@@ -147,9 +147,9 @@ def _built_in(name: str, number: int, seed: int) -> Dataset:
 
 
 def classes(dataset: Dataset) -> str:
-    """The classes and how many pictures each has, as Markdown: "happy 750 · sad 750"."""
+    """The classes and how many pictures each has, as Markdown: "happy: 750 · sad: 750"."""
     counts = Counter(entry.label for entry in dataset.entries)
-    names = [f"{frame.escape(label)} {counts[index]:,}" for index, label in enumerate(dataset.labels[:12])]
+    names = [f"{frame.escape(label)}: {counts[index]:,}" for index, label in enumerate(dataset.labels[:12])]
     return " · ".join(names) + (f" · and {len(dataset.labels) - 12} more" if len(dataset.labels) > 12 else "")
 
 
