@@ -1,7 +1,7 @@
 """Measure the app against floors that run in turn with it: `python benchmarks/run.py [--only NAME] [--json]`.
 
 One line a measure: what, ours, floor, ratio, goal. The machine's other work hits ours and the floor alike, so read the
-ratios. NAME: change, start, conv2d, pointer. --json prints one JSON object a line, with quartiles.
+ratios. NAME: change, start, conv2d, pointer, data, training. --json prints one JSON object a line, with quartiles.
 How to read the lines: docs/benchmarks.md.
 """
 
@@ -25,6 +25,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import data
+import training
 from pages_in_browser import App, Frame, change, chromium, serve, visit
 
 from cnnviz import filters, kernels
@@ -296,9 +298,15 @@ MEASURES: dict[str, Callable[..., list[Line]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--only", choices=MEASURES, help="run one measure")
+    parser.add_argument("--only", choices=[*MEASURES, "data", "training"], help="run one measure")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     asked = parser.parse_args()
+    if asked.only == "data":
+        data.main(asked.json)
+        return
+    if asked.only == "training":
+        training.main()
+        return
     names = [asked.only] if asked.only else list(MEASURES)
     lines: list[Line] = []
     with ExitStack() as stack:
@@ -313,9 +321,13 @@ def main() -> None:
         print(json.dumps({"format": 1, "machine": machine}))
         for line in lines:
             print(json.dumps(line.record(), ensure_ascii=False))
-        return
-    _print_table(lines)
-    print(f"\n{machine}; took {time.monotonic() - started:.0f} s")
+    else:
+        _print_table(lines)
+        print(f"\n{machine}; took {time.monotonic() - started:.0f} s\n")
+    if not asked.only:
+        data.main(asked.json)
+        if not asked.json:
+            training.main()
 
 
 if __name__ == "__main__":

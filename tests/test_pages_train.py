@@ -365,9 +365,11 @@ def test_a_run_that_is_not_there_or_not_yours_gets_the_same_sentence(run_id: str
 
 def test_a_finished_run_shows_its_score_with_interval_and_baselines(tmp_path: Path):
     run = finished(tmp_path)
+    run.append("note", message="No better for 3 epochs, so training ended early.")
     app = opened(TRAIN, run=run.id)
     assert not app.exception
     words = text(app)
+    assert "No better for 3 epochs" in words
     assert app.title[0].value == "Trained “drawn faces”"
     # 28 of 30 right; Wilson: 78.7 to 98.2
     assert "<strong>93.3 %</strong> of 30 test pictures right; with 95 % confidence it is 78.7 % to 98.2 %" in words

@@ -1,4 +1,4 @@
-"""Put a finished run's network under models/: `python tools/ship.py RUN NAME --title TITLE`, and --licence, --not-for."""
+"""Put a finished run's network under models/: `python tools/ship.py RUN NAME --title TITLE`."""
 
 import argparse
 import shutil

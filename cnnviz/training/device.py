@@ -14,7 +14,7 @@ from typing import Any, Literal
 from cnnviz import layers
 from cnnviz.training.config import ConfigError, TrainingConfig
 
-FRAMEWORK = 800_000_000  # bytes that TensorFlow itself takes before the first batch (measured: 0.5 to 0.8 GB)
+FRAMEWORK = 800_000_000  # bytes that TensorFlow and its graph take before the first batch (measured: 0.7 to 1.0 GB)
 _SLOTS = {"adamw": 2, "adam": 2, "rmsprop": 1, "sgd": 1}  # numbers that the optimizer keeps for each weight
 _SAMPLE = 0.5  # seconds over which the processor's load is taken at least
 

@@ -93,10 +93,8 @@ def _end(run: Run, state: str, message: str) -> str:
     with writing:
         global _over  # noqa: PLW0603 - one run a process
         _over = True
-        for path in (
-            *run.path.glob(".*"),
-            *run.snapshots.glob(".*"),
-        ):  # files half written: on a full disk they are in the way of the last words
+        # files half written: on a full disk they are in the way of the last words
+        for path in (*run.path.glob(".*"), *run.snapshots.glob(".*")):
             with suppress(OSError):
                 path.unlink()
         with suppress(OSError, RecordError):

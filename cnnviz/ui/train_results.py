@@ -33,6 +33,8 @@ def show(run: Run, state: State, past: History) -> None:
     st.markdown(frame.escape(_line(run, state, past)))
     if state.message:
         frame.problem(state.message, "over") if state.state == "failed" else st.markdown(frame.escape(state.message))
+    if past.message:  # why it ended early
+        st.markdown(frame.escape(past.message))
     if sentence := st.session_state.pop("steer_problem", ""):
         frame.problem(sentence, "steer")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="next"):

@@ -218,7 +218,7 @@ def _scrub(kept: list[int], epochs: int) -> int | None:
     if epochs:
         options = [*map(str, range(epochs + 1)), NEWEST]
         label = "Scrub through the epochs: kernels and maps move together"
-        chosen = st.select_slider(label, options, NEWEST, key="epoch_shown")
+        chosen = st.select_slider(label, options, NEWEST, key=f"epoch_shown_{epochs}")
     if not kept:
         return None
     if chosen == NEWEST:
