@@ -258,6 +258,13 @@ def test_bounds_of_small_can_be_chosen(min_pixels: int, min_bytes: int, kinds: l
     assert [one.kind for one in found.findings] == kinds
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_file_of_the_smallest_size_is_not_small(tmp_path: Path, more: int) -> None:
+    root = folder(tmp_path, {"a/1.jpg": FILES["cat"], "a/2.jpg": FILES["coffee"]})
+    small = judged(root, min_bytes=min(len(FILES["cat"]), len(FILES["coffee"])) + more).find("small-file")
+    assert (small is not None) == bool(more)
+
+
 def test_nothing_is_touched_and_all_unreadable_is_a_report_too(tmp_path: Path) -> None:
     root = folder(tmp_path / "data", {"a/1.jpg": b"x", "a/2.jpg": b"yy", "b/1.jpg": b"zzz"})
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in root.rglob("*") if path.is_file()}

@@ -15,6 +15,7 @@ from PIL import Image
 from cnnviz.data import likeness
 from cnnviz.data.dataset import Dataset, Entry
 from cnnviz.data.digits import digits
+from cnnviz.data.drawn import drawn_shapes
 from cnnviz.data.drawn_faces import drawn_faces
 from cnnviz.data.fingerprints import (
     Pair,
@@ -67,6 +68,7 @@ def mirrored(picture):
 
 WAYS = {
     "thumbnail": lambda p: cv2.resize(p, (64, round(64 * p.shape[0] / p.shape[1])), interpolation=cv2.INTER_AREA),
+    "tiny thumbnail": lambda p: cv2.resize(p, (20, round(20 * p.shape[0] / p.shape[1])), interpolation=cv2.INTER_AREA),
     "twice as large": lambda p: cv2.resize(p, None, fx=2, fy=2),
     "stretched": lambda p: cv2.resize(p, (300, 200), interpolation=cv2.INTER_AREA),
     "compressed again": lambda p: jpeg(p, 20),
@@ -93,9 +95,34 @@ def shape(figure, ground, at: int = 32):
     return cv2.circle(canvas, (at, 32), 15, figure, cv2.FILLED, cv2.LINE_AA)
 
 
+def with_noise(seed: int):
+    """The same coarse light and dark, and details of which seven tenths are shared."""
+    shared, own = np.random.default_rng(0), np.random.default_rng(seed)
+    noise = shared.normal(0, 20, (32, 32)) + 0.6 * own.normal(0, 20, (32, 32))
+    coarse = cv2.resize(cv2.GaussianBlur(PHOTOS["coffee"], (0, 0), 40), (32, 32), interpolation=cv2.INTER_AREA)
+    return np.clip(coarse + noise[..., np.newaxis], 0, 255).astype(np.uint8)
+
+
+def slope(level: int):
+    """A sky: four levels from left to right."""
+    return np.repeat(np.tile(np.linspace(level, level + 4, 64).astype(np.uint8), (64, 1))[..., np.newaxis], 3, axis=2)
+
+
+def lit_from_the_side(picture):
+    ramp = np.linspace(-80, 80, picture.shape[1])[:, np.newaxis]
+    return np.clip(picture * 0.5 + 64 + ramp, 0, 255).astype(np.uint8)
+
+
+SHAPES = drawn_shapes(100)
+
+
 @pytest.mark.parametrize(
     ("one", "two", "alike"),
     [
+        (with_noise(1), with_noise(2), False),
+        (PHOTOS["cat"], lit_from_the_side(PHOTOS["cat"]), False),
+        (slope(80), slope(120), False),
+        (SHAPES.pixels(55), SHAPES.pixels(80), False),
         (PHOTOS["astronaut"], PHOTOS["cat"], False),
         (shape((200, 30, 30), (250, 250, 250)), shape((30, 30, 200), (250, 250, 250)), False),
         (shape((0, 0, 0), (40, 200, 60)), shape((0, 0, 0), (200, 60, 190)), False),
@@ -106,7 +133,21 @@ def shape(figure, ground, at: int = 32):
         (PHOTOS["cat"], 255 - PHOTOS["cat"], False),
         (PHOTOS["cat"], PHOTOS["cat"][::-1].copy(), False),
     ],
-    ids=["photos", "red, blue", "other ground", "moved", "a shade", "plain", "one pixel", "negative", "upside down"],
+    ids=[
+        "details",
+        "light",
+        "skies",
+        "shapes that are moved and mirrored",
+        "photos",
+        "red, blue",
+        "other ground",
+        "moved",
+        "a shade",
+        "plain",
+        "one pixel",
+        "negative",
+        "upside down",
+    ],
 )
 def test_what_is_a_near_copy_and_what_is_not(one, two, alike: bool) -> None:
     assert len(near_copies([fingerprint(one), fingerprint(two)])) == alike

@@ -1,6 +1,7 @@
 """Scoring a finished network on any data set: its own test pictures where it is its own, else every picture."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from cnnviz.data.dataset import DataError, Dataset
 from cnnviz.data.split import Split
 from cnnviz.images import ImageError
 from cnnviz.networks.predict import probabilities
-from cnnviz.training.config import TrainingConfig
+from cnnviz.training.config import ConfigError, TrainingConfig
 from cnnviz.training.prepare import open_data, read
+from cnnviz.training.record import RecordError, Run
 
 MODELS = Path("models")
 
@@ -43,7 +45,7 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
 
     folder = find_network(name)
     card = read_card(folder / FILE)
-    dataset = open_data(data, TrainingConfig(data), None, say)
+    dataset = open_data(data, _as_trained(folder, data), None, say)
     missing = [label for label in dataset.labels if label not in card.labels]
     if len(missing) == len(dataset.labels):
         raise DataError(
@@ -73,15 +75,22 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
     )
 
 
+def _as_trained(folder: Path, data: str) -> TrainingConfig:
+    """The run's settings if this is the data that it was trained on (drawn pictures follow from number and seed)."""
+    with suppress(RecordError, ConfigError):
+        config = Run(folder).config()
+        if config.data == data:
+            return config
+    return TrainingConfig(data)
+
+
 def _own_test(folder: Path, card: Card, dataset: Dataset) -> tuple[list[int], str]:
     """The test pictures that the network never saw if this is its own data set, else all."""
-    saved = folder / "split.json"
-    if saved.exists():
-        split = Split.load(saved)
-        try:
-            indices = list(split.indices(dataset)["test"])
-        except DataError:
-            indices = []  # another data set
+    with suppress(DataError, ImageError, OSError):  # another data set, though names may be the same
+        split = Split.load(folder / "split.json")
+        indices = split.indices(dataset)["test"]
+        for index in indices:
+            split.check(dataset.entries[index].name, dataset.pixels(index))
         if indices:
             return indices, f"the {len(indices):,} test pictures of its own split"
     given = [index for index, entry in enumerate(dataset.entries) if entry.split == "test"]

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from cnnviz.data.dataset import SPLITS, DataError, Dataset, Entry
 from cnnviz.data.fingerprints import scan
+from cnnviz.data.leave_out import less_left_out
 from cnnviz.data.preprocessing import Preprocessing
-from cnnviz.data.sources import open_dataset
+from cnnviz.data.sources import BUILT_IN, open_dataset
 from cnnviz.data.split import Split, make_split
 from cnnviz.images import Pixels
 from cnnviz.training.config import TrainingConfig
@@ -47,9 +48,11 @@ def prepare(run: Run, config: TrainingConfig, say: Say) -> Prepared:
     Raises DataError or ImageError with a sentence. Holds every picture once, at the network's input size.
     """
     dataset = open_data(config.data, config, run.path / "pictures.npz", say)
-    saved = run.path / "split.json"
+    saved, check = run.path / "split.json", None
     if saved.exists():
         split = Split.load(saved)
+        if config.data:  # own photos are stored at input size, and their digests are of the full size
+            check = split.check
     else:
         seen = scan(dataset, lambda done, total: say("looking for copies", done, total))
         split = make_split(dataset, seen, seed=config.seed)
@@ -58,7 +61,7 @@ def prepare(run: Run, config: TrainingConfig, say: Say) -> Prepared:
     total = sum(len(chosen[name]) for name in SPLITS)
     parts, done = {}, 0
     for name in SPLITS:
-        pictures = read(dataset, chosen[name], config.input(), partial(_say_reading, say, done, total))
+        pictures = read(dataset, chosen[name], config.input(), partial(_say_reading, say, done, total), check)
         done += len(pictures)
         truth = np.array([dataset.entries[index].label for index in chosen[name]], np.int64)
         parts[name] = Part(pictures, truth, tuple(dataset.entries[index].name for index in chosen[name]))
@@ -81,18 +84,30 @@ def open_data(spec: str, config: TrainingConfig, stored: Path | None, say: Say) 
         dataset = keras_datasets.open_dataset(spec, lambda done, total: say("fetching", done, total))
     else:
         dataset = open_dataset(spec, number=config.number or None, seed=config.seed)
+        if spec not in BUILT_IN:
+            dataset, _ = less_left_out(dataset, spec)
     return dataset.only(config.labels) if config.labels and spec == config.data else dataset
 
 
 def read(
-    dataset: Dataset, indices: list[int], preprocessing: Preprocessing, say: Callable[[int, int], None] | None = None
+    dataset: Dataset,
+    indices: list[int],
+    preprocessing: Preprocessing,
+    say: Callable[[int, int], None] | None = None,
+    check: Callable[[str, Pixels], None] | None = None,
 ) -> Pixels:
-    """The pictures of these entries, uint8 (n, h, w, c); ImageError for one that cannot be read."""
+    """The pictures of these entries, uint8 (n, h, w, c); ImageError for one that cannot be read.
+
+    check: called with name and full-size pixels of each, to raise where they are not what they were (Split.check).
+    """
     pictures = np.empty((len(indices), *preprocessing.shape), np.uint8)
 
-    def one(position: int) -> int:
-        pictures[position] = preprocessing.picture(dataset.pixels(indices[position]))
-        return position
+    def one(position: int) -> None:
+        index = indices[position]
+        pixels = dataset.pixels(index)
+        if check is not None:
+            check(dataset.entries[index].name, pixels)
+        pictures[position] = preprocessing.picture(pixels)
 
     with ThreadPoolExecutor(2) as pool:
         for done, _ in enumerate(pool.map(one, range(len(indices))), 1):

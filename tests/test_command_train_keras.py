@@ -1,0 +1,100 @@
+"""The command line from training to scoring: train, go on, evaluate on its own test pictures and on others."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.keras
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ("--architecture", "tiny", "--data", "drawn-faces", "--number", "120", "--epochs", "1", "--batch-size", "16")
+
+
+def cnnviz(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cnnviz", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder in which one run was trained, in the foreground, to its card."""
+    folder = tmp_path_factory.mktemp("command")
+    done = cnnviz(folder, "train", *SMALL, "--out", "first")
+    assert done.returncode == 0, done.stderr
+    assert "epoch   1" in done.stdout
+    assert done.stderr == ""  # none of TensorFlow's own lines
+    return folder
+
+
+def card(folder: Path) -> dict:
+    return json.loads((folder / "first" / "card.json").read_text())
+
+
+def test_a_run_leaves_its_card_with_command_seed_and_a_score_on_its_test_part(folder):
+    made = card(folder)
+    assert made["training"]["command"].startswith("cnnviz train --architecture tiny")
+    assert str(folder) not in json.dumps(made)
+    assert sum(made["data"][side] for side in ("train", "validation", "test")) == 120
+    assert made["scores"]["test"]["n"] == made["data"]["test"] == 12
+    assert 0 <= made["scores"]["baseline"]["accuracy"] <= 1
+
+
+def test_evaluate_reprints_the_score_of_the_card_on_the_data_it_was_trained_with(folder):
+    done = cnnviz(folder, "evaluate", "--model", "first", "--data", "drawn-faces", "--json")
+    again = json.loads(done.stdout)
+    test = card(folder)["scores"]["test"]
+    assert again["on"] == "the 12 test pictures of its own split"
+    assert {name: again[name] for name in ("n", "right", "confusion")} == {
+        name: test[name] for name in ("n", "right", "confusion")
+    }
+
+
+def test_data_of_the_same_names_with_other_pictures_is_not_taken_for_its_own(folder):
+    config = folder / "first" / "config.json"
+    before = config.read_text()
+    config.write_text(json.dumps({**json.loads(before), "seed": 9}))
+    try:
+        done = cnnviz(folder, "evaluate", "--model", "first", "--data", "drawn-faces", "--json")
+    finally:
+        config.write_text(before)
+    assert json.loads(done.stdout)["on"] == "all 120 pictures"
+
+
+def test_a_finished_run_goes_on_for_more_epochs(folder):
+    config = folder / "first" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "epochs": 2}))
+    done = cnnviz(folder, "train", "--resume", "--out", "first")
+    assert done.returncode == 0, done.stderr
+    assert "epoch   2" in done.stdout
+    assert "epoch   1" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("train", "--data", "nowhere"), "is not there"),
+        (("train", "--data", ""), "No data set was named"),
+        (("train", "--data", "digits", "--learning-rate", "0"), "nothing would be learned"),
+        (("train", "--data", "digits", "--architecture", "skynet"), "skynet"),
+        (("train", "--data", "digits", "--labels", "0,cat"), "no class cat"),
+        (("train", "--resume", "--out", "nowhere"), "cannot be read"),
+        (("evaluate", "--model", "nobody", "--data", "digits"), "no network nobody"),
+        (("evaluate", "--model", "first", "--data", "digits"), "none in common"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_exit_status_1(folder, words, sentence):
+    done = cnnviz(folder, *words)
+    assert done.returncode == 1
+    assert sentence in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_models_lists_what_ships():
+    done = cnnviz(ROOT, "models", "--json")
+    cards = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert "objects" in [one["name"] for one in cards]
