@@ -104,6 +104,8 @@ def train(architecture: str, source: str, out: str, labels: str, resume: bool, *
         if resume:
             run = Run(Path(out))
             run.config()  # or a sentence
+        elif not source:
+            raise ConfigError("No data set was named; say --data with a folder, a zip, a csv or a built-in name.")
         else:
             given = {name: value for name, value in given.items() if value is not None}
             changes = {one.name for one in fields(Augmentation)}
@@ -124,6 +126,8 @@ def train(architecture: str, source: str, out: str, labels: str, resume: bool, *
     except KeyboardInterrupt:
         worker.stopped(run)
         state = "stopped"
+    except RecordError as error:  # another process trains this run
+        raise SystemExit(_sentence(error, False, out)) from None
     with suppress(RecordError):
         if run.state().message:
             click.echo(run.state().message, err=state == "failed")
@@ -154,12 +158,14 @@ def evaluate(name: str, source: str, flip: bool, as_json: bool) -> None:
 
 
 def _load_keras() -> None:
-    """Import Keras without TensorFlow's log lines, some of which no setting of its own keeps from stderr."""
+    """Import Keras and wake the device without TensorFlow's log lines, some of which no setting keeps from stderr."""
     sys.stderr.flush()
     held, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        import keras  # noqa: F401
+        from cnnviz.training import device  # noqa: PLC0415
+
+        device.use()
     finally:
         os.dup2(held, 2)
         os.close(held)

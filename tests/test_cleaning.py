@@ -199,6 +199,20 @@ def test_a_near_copy_of_a_copy_crosses_the_splits_too() -> None:
     assert crossing.groups == (("0", "1", "2"),)
 
 
+@pytest.mark.parametrize(
+    ("splits", "sentence"),
+    [
+        (("train", "test"), "in more than one split. 1 test picture has a copy in training."),
+        (("test", "validation"), "in more than one split."),
+        (("train", ""), ""),
+        (("test", "test"), ""),
+    ],
+)
+def test_which_copies_lie_across_the_splits(splits: tuple[str, str], sentence: str) -> None:
+    found = of([CAT, CAT], splits=splits).find("across-splits")
+    assert (found.sentence if found else "").partition(" lies ")[2] == sentence
+
+
 def of(pictures, labels=None, splits=None, names=("a", "b"), **bounds) -> Report:
     number = len(pictures)
     entries = tuple(Entry(str(n), (labels or [0] * number)[n], (splits or [""] * number)[n]) for n in range(number))

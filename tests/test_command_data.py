@@ -132,12 +132,13 @@ def broken_list(root: Path) -> Path:
         (no_pictures, [], "empty holds no pictures"),
         (broken_list, [], "pets.leave-out.json cannot be read as JSON"),
         (lambda root: root / "pets", ["--leave-out", "copies"], "There is no kind of finding called copies; choose"),
+        (lambda root: root / "nothing", ["--leave-out", "copies"], "There is no kind"),  # said before anything is read
         (lambda root: root / "pets", ["--leave-out", "imbalance"], "The finding imbalance is about the data set as"),
         (lambda _: "digits", ["--leave-out", "near-copies"], "digits is no file or folder"),
         (lambda _: "cifar10", [], "cifar10 is fetched from the network"),
         (lambda _: "", [], "No data set was named"),
     ],
-    ids=["missing", "../", "columns", "empty", "list", "kind", "whole", "built-in", "network", "no name"],
+    ids=["missing", "../", "columns", "empty", "list", "kind", "kind first", "whole", "built-in", "network", "no name"],
 )
 @pytest.mark.parametrize("as_json", [False, True])
 def test_bad_input_gets_a_sentence_and_1(pets: Path, made, options: list[str], word: str, as_json: bool) -> None:

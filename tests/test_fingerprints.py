@@ -68,7 +68,7 @@ def mirrored(picture):
 
 WAYS = {
     "thumbnail": lambda p: cv2.resize(p, (64, round(64 * p.shape[0] / p.shape[1])), interpolation=cv2.INTER_AREA),
-    "tiny thumbnail": lambda p: cv2.resize(p, (20, round(20 * p.shape[0] / p.shape[1])), interpolation=cv2.INTER_AREA),
+    "tiny thumbnail": lambda p: cv2.resize(p, (28, round(28 * p.shape[0] / p.shape[1])), interpolation=cv2.INTER_AREA),
     "twice as large": lambda p: cv2.resize(p, None, fx=2, fy=2),
     "stretched": lambda p: cv2.resize(p, (300, 200), interpolation=cv2.INTER_AREA),
     "compressed again": lambda p: jpeg(p, 20),
@@ -98,7 +98,7 @@ def shape(figure, ground, at: int = 32):
 def with_noise(seed: int):
     """The same coarse light and dark, and details of which seven tenths are shared."""
     shared, own = np.random.default_rng(0), np.random.default_rng(seed)
-    noise = shared.normal(0, 20, (32, 32)) + 0.6 * own.normal(0, 20, (32, 32))
+    noise = shared.normal(0, 8, (32, 32)) + 0.6 * own.normal(0, 8, (32, 32))
     coarse = cv2.resize(cv2.GaussianBlur(PHOTOS["coffee"], (0, 0), 40), (32, 32), interpolation=cv2.INTER_AREA)
     return np.clip(coarse + noise[..., np.newaxis], 0, 255).astype(np.uint8)
 

@@ -146,6 +146,12 @@ MANY = "".join(f"m{n} {'ab'[n % 2]}," for n in range(12))
         ),
         pytest.param("1 a,2 a,3 a,9 a,4 b,5 b,6 b,7 b", "3=4", {"3": "same as 4"}, id="near, two labels: together"),
         pytest.param(
+            "1 a,2 a,3 b,4 a,5 a,6 b,7 b,8 b",
+            "0=1 1=2",
+            {"0": "same as 1", "2": "same as 1"},
+            id="a group counts for the class of most",
+        ),
+        pytest.param(
             "t a test,t a train,u b test,v b train," + MANY,
             "2=3",
             {"0": "test", "1": "copy of a test picture", "2": "test", "3": "copy of a test picture"},
@@ -198,6 +204,7 @@ def test_cases_by_hand(rows: str, near: str, expected: dict[str, str]) -> None:
     assert {dataset.entries[int(name)].label for name, _ in split.train} == {0, 1}
     assert split.validation
     assert split.test
+    assert split.given == ("test" in expected.values())
 
 
 @pytest.mark.parametrize(

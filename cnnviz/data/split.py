@@ -127,11 +127,8 @@ def make_split(
     for copies in exact_copies(seen.fingerprints):
         if len({entries[index].label for index in copies}) > 1:
             left_out |= {index: "stands under another label, too" for index in copies if entries[index].split != "test"}
-    taken: set[int] = set()  # groups of the test pictures, then of the validation pictures, too
     for side in ("test", "validation"):
         of_side = {group[index] for index, entry in enumerate(entries) if entry.split == side and index not in left_out}
-        of_side -= taken
-        taken |= of_side
         for index, entry in enumerate(entries):
             if index not in left_out and entry.split != side and group[index] in of_side:
                 left_out[index] = f"copy of a {side} picture"

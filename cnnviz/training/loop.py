@@ -93,6 +93,11 @@ def compile_(model: Any, config: TrainingConfig, steps: int) -> None:
     # on a CPU, XLA makes TensorFlow's steps up to four times as long
     jit = keras.config.backend() != "tensorflow"
     model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy], jit_compile=jit)
+    # variables made inside the first step would have TensorFlow build its graph twice
+    optimizer.build(model.trainable_variables)
+    nothing = keras.ops.zeros((1, model.output_shape[-1]))
+    model.compute_metrics(None, nothing, nothing)
+    model.reset_metrics()
 
 
 def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, resume: bool) -> Progress:
@@ -142,7 +147,7 @@ def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, 
         camera.take(0, None)
     started = time.monotonic() - progress.seconds
     with ThreadPoolExecutor(2) as pool:
-        while progress.epoch < config.epochs and not control.finish.is_set():
+        while progress.epoch < config.epochs and not (control.finish.is_set() and progress.epoch):
             losses = _epoch(run, model, batches, progress, control, average, pool)
             kept = average.put_in(model) if average else None
             answers = probabilities(model, validation.pictures, config.input())
@@ -311,6 +316,8 @@ class _Log:
         numbers = {name: value for name, value in values.items() if isinstance(value, float)}
         if self.board is not None:
             self.board.on_epoch_end(epoch, numbers)
+            for writer in self.board._writers.values():  # Stop ends the process at once
+                writer.flush()
         if self.table is not None:
             new = not self.table.exists()
             with self.table.open("a", newline="", encoding="utf-8") as file:
