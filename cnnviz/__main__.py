@@ -15,7 +15,7 @@ from cnnviz.cards import CardError, listed
 from cnnviz.data import cleaning
 from cnnviz.data.dataset import DataError
 from cnnviz.data.fingerprints import scan
-from cnnviz.data.leave_out import less_left_out, write_leave_out
+from cnnviz.data.leave_out import less_left_out, require_place, write_leave_out
 from cnnviz.data.sources import open_dataset
 from cnnviz.images import ImageError
 from cnnviz.training import record
@@ -60,6 +60,8 @@ def data(path: str, as_json: bool, min_bytes: int, min_pixels: int, leave_out: t
     say = _progress()
     try:
         cleaning.check_kinds(leave_out)
+        if leave_out:
+            require_place(path)
         dataset, gone = less_left_out(open_dataset(path), path)
         seen = scan(dataset, lambda done, total: say("reading", done, total))
         report = cleaning.report(dataset, seen, min_bytes, min_pixels, gone)

@@ -5,6 +5,7 @@ The queue is the real one with its workers taken away; runs are written by hand 
 
 import io
 import json
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -181,6 +182,7 @@ def test_no_link_breaks_the_setup(query: dict[str, Any], submitted: list[Run]):
 
 def test_a_network_that_does_not_fit_says_so_with_the_arithmetic_and_cannot_be_started(monkeypatch):
     small = device.Device("cpu", 0, "CPU, 2 cores", 2_000_000_000, 1_000_000_000)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)  # other tests may have loaded it; the server never has
     monkeypatch.setattr(device, "devices", lambda: [small])
     app = opened(TRAIN, network="system-a", batch="256")
     assert app.button(key="train").disabled

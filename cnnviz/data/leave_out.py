@@ -19,10 +19,15 @@ def leave_out_path(path: str | Path) -> Path:
     return path.with_name(f"{path.name or 'data'}.leave-out.json")
 
 
-def write_leave_out(path: str | Path, files: Mapping[str, str]) -> Path:
-    """Add files to the list for the data set at `path`, and return where it lies. DataError where that fails."""
+def require_place(path: str | Path) -> None:
+    """DataError for a built-in data set, which has no place beside it for a list."""
     if path in BUILT_IN or path in FETCHED:
         raise DataError(f"{path} is no file or folder, so that no list can lie beside it; its pictures all stay.")
+
+
+def write_leave_out(path: str | Path, files: Mapping[str, str]) -> Path:
+    """Add files to the list for the data set at `path`, and return where it lies. DataError where that fails."""
+    require_place(path)
     target = leave_out_path(path)
     content = {"format": FORMAT, "files": {**read_leave_out(path), **files}}
     try:
