@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from cnnviz.cards import CardError, listed
+from cnnviz.cards import CardError, listed, read_card
 from cnnviz.data import cleaning
 from cnnviz.data.dataset import DataError
 from cnnviz.data.fingerprints import scan
@@ -104,8 +104,7 @@ def train(architecture: str, source: str, out: str, labels: str, resume: bool, *
 
     try:
         if resume:
-            run = Run(Path(out))
-            run.config()  # or a sentence
+            run = _to_go_on(out, given)
         elif not source:
             raise ConfigError("No data set was named; say --data with a folder, a zip, a csv or a built-in name.")
         else:
@@ -133,6 +132,13 @@ def train(architecture: str, source: str, out: str, labels: str, resume: bool, *
     with suppress(RecordError):
         if run.state().message:
             click.echo(run.state().message, err=state == "failed")
+    if state == "failed" and not resume and not run.checkpoint.exists():
+        run.delete()  # there is nothing to go on from, and its name is wanted again
+    if state == "finished":
+        score = read_card(run.card).test
+        click.echo(
+            f"Kept: the epoch with the last *. {score.words() if score else 'There was nothing to test it with.'}"
+        )
     raise SystemExit(0 if state == "finished" else 1)
 
 
@@ -157,6 +163,21 @@ def evaluate(name: str, source: str, flip: bool, as_json: bool) -> None:
         click.echo(f"{result.card.title} on {result.on} of {result.data}:")
         click.echo("\n".join(result.scores.lines()))
     _end(result.passed_over)
+
+
+def _to_go_on(out: str, given: dict[str, Any]) -> Run:
+    """The run in this directory, if it can go on; else RecordError or ConfigError."""
+    if not out or not (Path(out) / "config.json").exists():
+        raise RecordError(f"There is no run in {out or 'no directory'}; name the directory of one with --out.")
+    if changed := [name for name, value in given.items() if value is not None]:
+        raise ConfigError(
+            f"A run goes on with its own settings; leave --{changed[0].replace('_', '-')} out, or start anew."
+        )
+    run = Run(Path(out))
+    run.config()  # or a sentence
+    if run.card.exists():
+        raise RecordError("This run is finished and scored, and test pictures are used once; start a new one.")
+    return run
 
 
 def _load_keras() -> None:

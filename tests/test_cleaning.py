@@ -362,7 +362,7 @@ FOUND = Report(
     [
         ([], ""),
         (["unreadable"], "bad"),
-        (["exact-copies"], "b c e"),
+        (["exact-copies"], "b c d e"),  # d and e stand under two labels: none of them stays
         (["two-labels"], "d e"),
         (["exact-copies", "two-labels"], "b c d e"),
         (["across-splits"], "tr va tr2"),

@@ -64,13 +64,18 @@ def test_data_of_the_same_names_with_other_pictures_is_not_taken_for_its_own(fol
     assert json.loads(done.stdout)["on"] == "all 120 pictures"
 
 
-def test_a_finished_run_goes_on_for_more_epochs(folder):
-    config = folder / "first" / "config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "epochs": 2}))
+def test_a_finished_run_is_not_trained_on_because_test_pictures_are_used_once(folder):
+    before = card(folder)
     done = cnnviz(folder, "train", "--resume", "--out", "first")
-    assert done.returncode == 0, done.stderr
-    assert "epoch   2" in done.stdout
-    assert "epoch   1" not in done.stdout
+    assert done.returncode == 1
+    assert "finished and scored" in done.stderr
+    assert card(folder) == before
+
+
+def test_a_start_that_fails_leaves_its_directory_free(folder):
+    done = cnnviz(folder, "train", "--data", "nowhere", "--out", "second")
+    assert done.returncode == 1
+    assert not (folder / "second").exists()
 
 
 @pytest.mark.parametrize(
@@ -81,7 +86,8 @@ def test_a_finished_run_goes_on_for_more_epochs(folder):
         (("train", "--data", "digits", "--learning-rate", "0"), "nothing would be learned"),
         (("train", "--data", "digits", "--architecture", "skynet"), "skynet"),
         (("train", "--data", "digits", "--labels", "0,cat"), "no class cat"),
-        (("train", "--resume", "--out", "nowhere"), "cannot be read"),
+        (("train", "--resume", "--out", "nowhere"), "no run in nowhere"),
+        (("train", "--resume", "--out", "first", "--epochs", "9"), "its own settings"),
         (("evaluate", "--model", "nobody", "--data", "digits"), "no network nobody"),
         (("evaluate", "--model", "first", "--data", "digits"), "none in common"),
     ],

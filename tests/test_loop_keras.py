@@ -82,6 +82,23 @@ def test_the_accuracy_recorded_is_that_of_the_probabilities(tmp_path, prepared):
         assert np.array(loop.accuracy(keras.ops.array(truth, "float32"), keras.ops.array(answer))).tolist() == expected
 
 
+def test_the_training_values_of_an_epoch_are_means_over_all_its_steps(tmp_path, prepared, monkeypatch):
+    seen: list[float] = []
+    step = keras.Model.train_on_batch
+
+    def watched(self, *args, **settings):
+        values = step(self, *args, **settings)
+        seen.append(float(values["loss"]))
+        return values
+
+    monkeypatch.setattr(keras.Model, "train_on_batch", watched)
+    monkeypatch.setattr(loop, "EVERY", 1e9)  # a step is recorded at the end of an epoch only
+    run, _, epochs = trained(tmp_path, prepared, epochs=3)
+    assert [event["loss"] for event in epochs] == pytest.approx(np.reshape(seen, (3, 3)).mean(axis=1), abs=1e-4)
+    last = [event for event in run.events()[0] if event["kind"] == "step"][-1]
+    assert last["loss"] == pytest.approx(np.mean(seen[-3:]), abs=1e-4)
+
+
 def test_a_run_goes_on_from_its_last_whole_epoch(tmp_path, prepared):
     control = Control()
     run, progress, _ = trained(tmp_path, prepared, epochs=2)

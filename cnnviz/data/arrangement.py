@@ -150,8 +150,14 @@ def shown(text: str) -> str:
     """Text that can be shown and stored: one form of accented letters, and nothing that controls a terminal."""
     if text.isascii() and text.isprintable():
         return text
-    normal = unicodedata.normalize("NFC", text)
-    return "".join("\ufffd" if unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" else c for c in normal)
+    return "".join(_shown(c) for c in unicodedata.normalize("NFC", text))
+
+
+def _shown(c: str) -> str:
+    kind = unicodedata.category(c)
+    if kind == "Zs":  # the narrow spaces of some systems' file names are no different to the eye
+        return " "
+    return "\ufffd" if kind[0] == "C" or c in "\u2028\u2029" else c
 
 
 def lines_of(passed_over: dict[str, str]) -> tuple[str, ...]:

@@ -203,12 +203,15 @@ def suggested(report: Report, kinds: Iterable[str]) -> dict[str, str]:
     copies under two labels none stays, since nobody knows which label is right.
     """
     left_out: dict[str, str] = {}
+    under_two = (report.find(kind) for kind in ("two-labels", "near-two-labels"))
+    mixed = {name for finding in under_two if finding is not None for name in finding.files}
     for kind in check_kinds(kinds):
         finding = report.find(kind)
         for group in finding.groups if finding is not None else ():
             order = {"test": 0, "validation": 1}
             ranked = sorted(group, key=lambda name: order.get(report.given.get(name, ""), 2))
-            for name in ranked[1:] if kind in _ONE_STAYS else ranked:
+            one_stays = kind in _ONE_STAYS and mixed.isdisjoint(group)
+            for name in ranked[1:] if one_stays else ranked:
                 left_out.setdefault(name, KINDS[kind])
     return left_out
 

@@ -1,7 +1,6 @@
 """TrainingConfig: everything that decides how a run trains, checked when it is made, kept as JSON."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -21,7 +20,7 @@ class ConfigError(ValueError):
 
 
 def _check_number(name: str, value: Any, lowest: float, highest: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e300 < value < 1e300:
         raise ConfigError(f"The {name.replace('_', ' ')} is {value!r}; it must be a number.")
     if not lowest <= value <= highest:
         raise ConfigError(f"The {name.replace('_', ' ')} is {value:g}; it must be from {lowest:g} to {highest:g}.")
@@ -199,9 +198,12 @@ class TrainingConfig:
     def from_text(cls, text: str) -> "TrainingConfig":
         """From a config.json's text, which somebody may have edited by hand."""
         try:
-            return cls.from_json(json.loads(text))
+            content = json.loads(text)
         except json.JSONDecodeError as error:
             raise ConfigError(f"The settings are no JSON: {error.msg} in line {error.lineno}.") from None
+        except (ValueError, RecursionError, OverflowError):  # numbers of thousands of digits, a thousand brackets
+            raise ConfigError("The settings hold numbers or brackets beyond measure.") from None
+        return cls.from_json(content)
 
     def changed(self, **changes: Any) -> "TrainingConfig":
         return replace(self, **changes)

@@ -124,6 +124,17 @@ def check_memory(config: TrainingConfig, classes: int, device: Device | None = N
     )
 
 
+def check_pictures(count: int, config: TrainingConfig) -> None:
+    """ConfigError with the arithmetic where so many pictures at the network's input size do not fit into memory."""
+    height, width, channels = config.input().shape
+    need, free = count * height * width * channels, _cpu().free
+    if need > free:
+        raise ConfigError(
+            f"{count:,} pictures of {height} × {width} × {channels} take {_gb(need)}, but {_gb(free)} are free; "
+            "choose a network with a smaller input, or fewer pictures."
+        )
+
+
 def load(pid: int = 0, device: Device | None = None) -> Load:
     """How busy the machine is, and what the process with this id takes; quick, and safe to call from many threads."""
     used, share, on_card = None, None, None

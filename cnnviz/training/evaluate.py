@@ -36,7 +36,7 @@ def find_network(name: str) -> Path:
         if (path / "model.keras").exists() or (path / FILE).exists():
             return path
     shipped = sorted(path.parent.name for path in MODELS.glob(f"*/{FILE}"))
-    raise DataError(f"There is no network {name}; give a directory with model.keras and card.json, or {shipped}.")
+    raise DataError(f"There is no network {name}; give a run's directory, or {' or '.join(shipped)}.")
 
 
 def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: bool = False) -> Evaluation:
@@ -67,12 +67,14 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
         raise DataError(
             f"{folder.name}/model.keras cannot be read; train the network again, or copy it anew."
         ) from None
-    answers = probabilities(
-        model, pictures, card.preprocessing, flip=flip, say=lambda done, total: say("scoring", done, total)
-    )
-    return Evaluation(
-        card, dataset.name, on, evaluation.scores(answers, truth, card.labels), (*passed_over, *unreadable)
-    )
+    try:
+        answers = probabilities(
+            model, pictures, card.preprocessing, flip=flip, say=lambda done, total: say("scoring", done, total)
+        )
+        scores = evaluation.scores(answers, truth, card.labels)
+    except ValueError as error:  # its card and its outputs, or its input, do not belong together
+        raise DataError(str(error).splitlines()[0][:300]) from None
+    return Evaluation(card, dataset.name, on, scores, (*passed_over, *unreadable))
 
 
 def _as_trained(folder: Path, data: str) -> TrainingConfig:
@@ -86,17 +88,30 @@ def _as_trained(folder: Path, data: str) -> TrainingConfig:
 
 def _own_test(folder: Path, card: Card, dataset: Dataset) -> tuple[list[int], str]:
     """The test pictures that the network never saw if this is its own data set, else all."""
-    with suppress(DataError, ImageError, OSError):  # another data set, though names may be the same
+    if (folder / "split.json").exists():
         split = Split.load(folder / "split.json")
-        indices = split.indices(dataset)["test"]
-        for index in indices:
-            split.check(dataset.entries[index].name, dataset.pixels(index))
-        if indices:
-            return indices, f"the {len(indices):,} test pictures of its own split"
+        names = {entry.name for entry in dataset.entries}
+        if any(name in names and _same(split, dataset, name) for name, _ in (*split.train, *split.test)[:50]):
+            # its own data: pictures that it was trained on must not be scored, so whatever is missing is an error
+            indices = split.indices(dataset)["test"]
+            for index in indices:
+                split.check(dataset.entries[index].name, dataset.pixels(index))
+            if indices:
+                return indices, f"the {len(indices):,} test pictures of its own split"
     given = [index for index, entry in enumerate(dataset.entries) if entry.split == "test"]
     if given and card.data.get("given") and len(given) == card.data["test"]:
         return given, f"the {len(given):,} test pictures that the data set sets apart"
     return list(range(len(dataset))), f"all {len(dataset):,} pictures"
+
+
+def _same(split: Split, dataset: Dataset, name: str) -> bool:
+    """Whether the picture of this name is the one that was split."""
+    index = next(index for index, entry in enumerate(dataset.entries) if entry.name == name)
+    try:
+        split.check(name, dataset.pixels(index))
+    except (DataError, ImageError, OSError):
+        return False
+    return True
 
 
 def _readable(dataset: Dataset, indices: list[int]) -> tuple[list[int], tuple[str, ...]]:

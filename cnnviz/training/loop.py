@@ -142,6 +142,7 @@ def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, 
         labels=list(prepared.dataset.labels),
         pictures={name: len(part.truth) for name, part in prepared.parts.items()},
         majority=_majority(validation.truth),
+        counts=np.bincount(train.truth, minlength=classes).tolist(),
     )
     if not progress.epoch:
         camera.take(0, None)
@@ -189,47 +190,45 @@ def _epoch(
     pool: ThreadPoolExecutor,
 ) -> dict[str, float]:
     """One pass over the training pictures; the mean loss and accuracy over it."""
-    sums, done, window, since = np.zeros(2), 0, 0, time.monotonic()
-    model.reset_metrics()
+    whole, window, since = np.zeros(2), np.zeros(2), time.monotonic()
+    done, first = 0, 0  # steps in the epoch, and how many of them were recorded
     for inputs, wanted, weight in _ahead(batches, progress.epoch, pool):
         if not control.running.is_set():
             run.set_state(paused=True)
             control.running.wait()
             run.set_state(paused=False)
-            since, window = time.monotonic(), 0
-            model.reset_metrics()
+            since = time.monotonic()
         if control.finish.is_set() and progress.epoch:
             break
         values = model.train_on_batch(
             inputs, wanted, sample_weight=weight if batches.weights is not None else None, return_dict=True
         )
-        progress.step += 1
-        window += 1
+        one = np.array([float(values["loss"]), float(values["accuracy"])])  # of this batch alone
+        if not np.isfinite(one[0]):
+            raise TrainingError(
+                f"The loss is no number any more at step {progress.step + 1}: the learning rate is too high; "
+                "try a tenth of it."
+            )
+        progress.step, done = progress.step + 1, done + 1
+        whole, window = whole + one, window + one
         if average is not None and progress.step % _AVERAGE_STEPS == 0:
             average.update(model, progress.step)
         now = time.monotonic()
-        last = done + window == len(batches)
-        if now - since >= EVERY or progress.step <= 2 or last:
-            loss, right = float(values["loss"]), float(values["accuracy"])
-            if not np.isfinite(loss):
-                raise TrainingError(
-                    f"The loss is no number any more at step {progress.step}: the learning rate is too high; "
-                    "try a tenth of it."
-                )
-            rate = window * batches.batch_size / max(now - since, 1e-9)
+        if now - since >= EVERY or progress.step <= 2 or done == len(batches):
+            steps = done - first
+            loss, right = window / steps
+            rate = steps * batches.batch_size / max(now - since, 1e-9)
             run.append(
                 "step",
                 epoch=progress.epoch + 1,
                 step=progress.step,
-                loss=round(loss, 5),
-                accuracy=round(right, 5),
+                loss=round(float(loss), 5),
+                accuracy=round(float(right), 5),
                 rate=round(rate, 1),
             )
-            sums += np.array([loss, right]) * window
-            done, window, since = done + window, 0, now
-            model.reset_metrics()
-    done = max(done, 1)
-    return {"loss": round(float(sums[0] / done), 5), "accuracy": round(float(sums[1] / done), 5)}
+            window, since, first = np.zeros(2), now, done
+    loss, right = whole / max(done, 1)
+    return {"loss": round(float(loss), 5), "accuracy": round(float(right), 5)}
 
 
 def _ahead(batches: Batches, epoch: int, pool: ThreadPoolExecutor) -> Iterator[tuple[NDArray[np.float32], ...]]:

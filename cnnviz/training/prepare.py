@@ -1,5 +1,7 @@
 """From a run's settings to its pictures in memory: opened, checked for copies, split, at the network's input size."""
 
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,8 +20,10 @@ from cnnviz.data.sources import BUILT_IN, open_dataset
 from cnnviz.data.split import Split, make_split
 from cnnviz.images import Pixels
 from cnnviz.training.config import TrainingConfig
+from cnnviz.training.device import check_pictures
 from cnnviz.training.record import Run
 
+MAX_LABEL = 80  # letters, as on a card
 KERAS_NAMES = ("mnist", "fashion_mnist", "cifar10")
 Say = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
@@ -59,6 +63,7 @@ def prepare(run: Run, config: TrainingConfig, say: Say) -> Prepared:
         split.save(saved)
     chosen = split.indices(dataset)
     total = sum(len(chosen[name]) for name in SPLITS)
+    check_pictures(total, config)
     parts, done = {}, 0
     for name in SPLITS:
         pictures = read(dataset, chosen[name], config.input(), partial(_say_reading, say, done, total), check)
@@ -86,6 +91,10 @@ def open_data(spec: str, config: TrainingConfig, stored: Path | None, say: Say) 
         dataset = open_dataset(spec, number=config.number or None, seed=config.seed)
         if spec not in BUILT_IN:
             dataset, _ = less_left_out(dataset, spec)
+    if too_long := [label for label in dataset.labels if len(label) > MAX_LABEL]:
+        raise DataError(
+            f"The class {too_long[0][:30]}… has a name of {len(too_long[0])} letters; at most {MAX_LABEL} fit a card."
+        )
     return dataset.only(config.labels) if config.labels and spec == config.data else dataset
 
 
@@ -139,7 +148,7 @@ def stored_pictures(path: Path) -> Dataset:
         with np.load(path, allow_pickle=False) as arrays:
             pictures, truth, names = arrays["pictures"], arrays["truth"], arrays["names"]
             labels, name = tuple(map(str, arrays["labels"])), str(arrays["name"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         raise DataError("The pictures of this run cannot be read any more; start a new run with them.") from None
     entries = tuple(Entry(str(one), int(label)) for one, label in zip(names, truth, strict=True))
 

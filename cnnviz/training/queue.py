@@ -6,6 +6,7 @@ import secrets
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -334,22 +335,25 @@ class Queue:
     def _look_after(self) -> None:
         tidied = time.monotonic()
         while not self._closing.wait(_LOOK if self._working or self._spares else _TIDY):
-            with self._lock:
-                self._keep_spare()
-                now, late = time.monotonic(), list[tuple[Run, str]]()
-                for order in self._working.values():
-                    others = any(waiting.owner != order.owner for waiting in self._line)
-                    if order.paused and others and now - order.paused > PAUSE:
-                        late.append((order.run, _GAVE_WAY))
-                    elif now - order.started > 1.5 * 60 * self.bounds.minutes:
-                        late.append((order.run, _TOO_LONG))
-                if now - tidied >= _TIDY:
-                    tidied = now
-                    known = {order.run.id for order in (*self._arriving, *self._line, *self._working.values())}
-                    upkeep.settle(self.root, self._token, known)
-                    upkeep.forget_photos(self.root, known)
-            for run, message in late:
-                self._end(run, message)
+            try:
+                with self._lock:
+                    self._keep_spare()
+                    now, late = time.monotonic(), list[tuple[Run, str]]()
+                    for order in self._working.values():
+                        others = any(waiting.owner != order.owner for waiting in self._line)
+                        if order.paused and others and now - order.paused > PAUSE:
+                            late.append((order.run, _GAVE_WAY))
+                        elif now - order.started > 1.5 * 60 * self.bounds.minutes:
+                            late.append((order.run, _TOO_LONG))
+                    if now - tidied >= _TIDY:
+                        tidied = now
+                        known = {order.run.id for order in (*self._arriving, *self._line, *self._working.values())}
+                        upkeep.settle(self.root, self._token, known)
+                        upkeep.forget_photos(self.root, known)
+                for run, message in late:
+                    self._end(run, message)
+            except Exception:  # one odd run must not end the looking after all others
+                traceback.print_exc()
 
 
 def _said(action: Callable[[], _T]) -> _T:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
+from cnnviz.cards import CardError
 from cnnviz.data.dataset import DataError
 from cnnviz.images import ImageError
 from cnnviz.training.config import ConfigError
@@ -54,7 +55,7 @@ def work(run: Run, command: str, control: Control | None = None, resume: bool = 
             run.set_state(state="running", message="", pid=os.getpid(), paused=False)
             (run.path / ".room").write_bytes(bytes(_ROOM))
             _train(run, command, control, resume, score)
-        except (ConfigError, DataError, ImageError, RecordError) as error:
+        except (CardError, ConfigError, DataError, ImageError, RecordError) as error:
             return _end(run, "failed", str(error))
         except MemoryError:
             return _end(run, "failed", MEMORY)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -73,6 +74,9 @@ def look_through(upload: Upload, data: bytes) -> None:
         upload.problem = "Stopped; drop the zip again to look through it."
     except MemoryError:
         upload.problem = f"There is not enough memory to look through {upload.name}; make a zip of fewer pictures."
+    except Exception:  # this thread's last chance to say that it ends
+        traceback.print_exc()
+        upload.problem = f"{upload.name} could not be looked through; try it with fewer pictures."
 
 
 class UploadStore:
