@@ -26,7 +26,7 @@ from cnnviz.training.batches import Batches, class_weights
 from cnnviz.training.config import TrainingConfig
 from cnnviz.training.control import Control
 from cnnviz.training.prepare import Prepared
-from cnnviz.training.record import Run
+from cnnviz.training.record import Run, writing
 
 EVERY = 0.25  # seconds between two recorded steps at least
 AHEAD = 4  # batches made while the network trains
@@ -145,7 +145,8 @@ def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, 
         counts=np.bincount(train.truth, minlength=classes).tolist(),
     )
     if not progress.epoch:
-        camera.take(0, None)
+        with writing:
+            camera.take(0, None)
     started = time.monotonic() - progress.seconds
     with ThreadPoolExecutor(2) as pool:
         while progress.epoch < config.epochs and not (control.finish.is_set() and progress.epoch):
@@ -154,30 +155,37 @@ def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, 
             answers = probabilities(model, validation.pictures, config.input())
             values = _validated(answers, validation.truth)
             best = values["val_loss"] < progress.best_loss or progress.epoch == 0
-            if best:
-                _save_plain(model, run.network)
-            progress.epoch += 1
-            camera.take(progress.epoch, _confusion(answers, validation.truth, classes))
-            if average and kept is not None:
-                average.take_out(model, kept)
-            if best:
-                progress.best_epoch, progress.best_loss = progress.epoch, values["val_loss"]
-            progress.seconds = time.monotonic() - started
-            rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
-            values = {**losses, **values, "learning_rate": rate, "seconds": round(progress.seconds, 2)}
-            _save(model, run.checkpoint)
-            if average:
-                average.save()
-            write_json(run.path / _PROGRESS, progress.__dict__)
-            run.append("epoch", epoch=progress.epoch, step=progress.step, best=best, **values)
+            with writing:  # a Stop waits until the whole epoch is on disk
+                if best:
+                    _save_plain(model, run.network)
+                progress.epoch += 1
+                camera.take(progress.epoch, _confusion(answers, validation.truth, classes))
+                if average and kept is not None:
+                    average.take_out(model, kept)
+                if best:
+                    progress.best_epoch, progress.best_loss = progress.epoch, values["val_loss"]
+                progress.seconds = time.monotonic() - started
+                rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+                values = {**losses, **values, "learning_rate": rate, "seconds": round(progress.seconds, 2)}
+                _save(model, run.checkpoint)
+                if average:
+                    average.save()
+                write_json(run.path / _PROGRESS, progress.__dict__)
+                run.append("epoch", epoch=progress.epoch, step=progress.step, best=best, **values)
             log.epoch(progress.epoch, values)
-            if config.patience and progress.epoch - progress.best_epoch >= config.patience:
-                run.append("note", message=f"No better for {config.patience} epochs, so training ended early.")
-                break
-            if config.minutes and progress.seconds > 60 * config.minutes:
-                run.append("note", message=f"The {config.minutes:g} minutes are over, so training ended early.")
+            if why := _early(config, progress):
+                run.append("note", message=why)
                 break
     return progress
+
+
+def _early(config: TrainingConfig, progress: Progress) -> str:
+    """Why training ends before its last epoch, or ""."""
+    if config.patience and progress.epoch - progress.best_epoch >= config.patience:
+        return f"No better for {config.patience} epochs, so training ended early."
+    if config.minutes and progress.seconds > 60 * config.minutes:
+        return f"The {config.minutes:g} minutes are over, so training ended early."
+    return ""
 
 
 def _epoch(
