@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from cnnviz.data import cleaning
 from cnnviz.data.dataset import DataError
 from cnnviz.data.fingerprints import scan
 from cnnviz.data.leave_out import less_left_out, require_place, write_leave_out
+from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.data.sources import open_dataset
 from cnnviz.images import ImageError
 from cnnviz.training import record
@@ -96,15 +97,16 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--data", "source", default="", help="A folder, a zip, a csv, or a built-in name such as drawn-faces.")
 @click.option("--out", default="", help="The run's directory; otherwise a new one in runs/.")
 @click.option("--labels", default="", help="Only these classes, in this order, with commas between.")
+@click.option("--size", type=int, help="Side of the network's input in pixels, where it is not the preset's own.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out from its last whole epoch.")
 @_settings
-def train(architecture: str, source: str, out: str, labels: str, resume: bool, **given: Any) -> None:
+def train(architecture: str, source: str, out: str, labels: str, size: int | None, resume: bool, **given: Any) -> None:
     """Train a network in the foreground and write its card. Ctrl-C stops; --resume goes on."""
     from cnnviz.training import worker  # noqa: PLC0415
 
     try:
         if resume:
-            run = _to_go_on(out, given)
+            run = _to_go_on(out, {"size": size, **given})
         elif not source:
             raise ConfigError("No data set was named; say --data with a folder, a zip, a csv or a built-in name.")
         else:
@@ -114,6 +116,8 @@ def train(architecture: str, source: str, out: str, labels: str, resume: bool, *
             layers = _layers(architecture)
             names = tuple(name.strip() for name in labels.split(",") if name.strip())
             config = TrainingConfig(source, layers, labels=names, augmentation=augmentation, **given)
+            if size is not None:
+                config = config.changed(preprocessing=_sized(config.input(), size))
             run = record.create(Path("runs"), config, path=Path(out) if out else None)
     except _FAULTS as error:
         raise SystemExit(_sentence(error, False, source)) from None
@@ -238,6 +242,13 @@ def _layers(architecture: str) -> str | dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{Path(architecture).name} holds no list of layers.")
     return content
+
+
+def _sized(preprocessing: Preprocessing, side: int) -> Preprocessing:
+    try:
+        return replace(preprocessing, height=side, width=side)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _shown(arguments: list[str]) -> list[str]:

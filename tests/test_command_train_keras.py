@@ -10,7 +10,20 @@ import pytest
 
 pytestmark = pytest.mark.keras
 ROOT = Path(__file__).resolve().parents[1]
-SMALL = ("--architecture", "tiny", "--data", "drawn-faces", "--number", "120", "--epochs", "1", "--batch-size", "16")
+SMALL = (
+    "--architecture",
+    "tiny",
+    "--data",
+    "drawn-faces",
+    "--number",
+    "120",
+    "--epochs",
+    "1",
+    "--batch-size",
+    "16",
+    "--size",
+    "24",
+)
 
 
 def cnnviz(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -37,6 +50,7 @@ def card(folder: Path) -> dict:
 def test_a_run_leaves_its_card_with_command_seed_and_a_score_on_its_test_part(folder):
     made = card(folder)
     assert made["training"]["command"].startswith("cnnviz train --architecture tiny")
+    assert (made["preprocessing"]["height"], made["preprocessing"]["width"]) == (24, 24)
     assert str(folder) not in json.dumps(made)
     assert sum(made["data"][side] for side in ("train", "validation", "test")) == 120
     assert made["scores"]["test"]["n"] == made["data"]["test"] == 12
@@ -86,6 +100,7 @@ def test_a_start_that_fails_leaves_its_directory_free(folder):
         (("train", "--data", "digits", "--learning-rate", "0"), "nothing would be learned"),
         (("train", "--data", "digits", "--architecture", "skynet"), "skynet"),
         (("train", "--data", "digits", "--labels", "0,cat"), "no class cat"),
+        (("train", "--data", "digits", "--size", "0"), "height is 0"),
         (("train", "--resume", "--out", "nowhere"), "no run in nowhere"),
         (("train", "--resume", "--out", "first", "--epochs", "9"), "its own settings"),
         (("evaluate", "--model", "nobody", "--data", "digits"), "no network nobody"),

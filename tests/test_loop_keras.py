@@ -10,6 +10,7 @@ from cnnviz import layers  # noqa: E402
 from cnnviz.data.dataset import Dataset, Entry  # noqa: E402
 from cnnviz.data.preprocessing import Preprocessing  # noqa: E402
 from cnnviz.layer_kinds import Conv2D, Dense, GlobalAveragePooling2D, ReLU, Sigmoid, Softmax  # noqa: E402
+from cnnviz.networks import fitting  # noqa: E402
 from cnnviz.networks.predict import probabilities  # noqa: E402
 from cnnviz.training import loop, record, snapshots  # noqa: E402
 from cnnviz.training.config import TrainingConfig  # noqa: E402
@@ -79,7 +80,9 @@ def test_the_accuracy_recorded_is_that_of_the_probabilities(tmp_path, prepared):
         ([[0.05], [0.95]], [[0.4], [0.6]], [1, 1]),
         ([[0], [1]], [[0.6], [0.4]], [0, 0]),
     ):
-        assert np.array(loop.accuracy(keras.ops.array(truth, "float32"), keras.ops.array(answer))).tolist() == expected
+        assert (
+            np.array(fitting.accuracy(keras.ops.array(truth, "float32"), keras.ops.array(answer))).tolist() == expected
+        )
 
 
 def test_the_training_values_of_an_epoch_are_means_over_all_its_steps(tmp_path, prepared, monkeypatch):

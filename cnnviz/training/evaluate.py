@@ -11,6 +11,7 @@ from cnnviz.cards import FILE, Card, read_card
 from cnnviz.data.dataset import DataError, Dataset
 from cnnviz.data.split import Split
 from cnnviz.images import ImageError
+from cnnviz.networks import fitting
 from cnnviz.networks.predict import probabilities
 from cnnviz.training.config import ConfigError, TrainingConfig
 from cnnviz.training.prepare import open_data, read
@@ -41,8 +42,6 @@ def find_network(name: str) -> Path:
 
 def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: bool = False) -> Evaluation:
     """Score a network on a data set. DataError, CardError or ImageError with a sentence; loads Keras."""
-    import keras
-
     folder = find_network(name)
     card = read_card(folder / FILE)
     dataset = open_data(data, _as_trained(folder, data), None, say)
@@ -62,7 +61,7 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
     if not truth:
         raise DataError(f"{dataset.name} has no picture that can be read.")
     try:
-        model: Any = keras.saving.load_model(folder / "model.keras", compile=False)
+        model: Any = fitting.load(folder / "model.keras")
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(
             f"{folder.name}/model.keras cannot be read; train the network again, or copy it anew."

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz import evaluation
 from cnnviz.files import write_json
 from cnnviz.layers import with_classes
-from cnnviz.networks import architectures
+from cnnviz.networks import fitting
 from cnnviz.networks.predict import probabilities
 from cnnviz.training import snapshots
 from cnnviz.training.batches import Batches, class_weights
@@ -49,55 +48,17 @@ class Progress:
     seconds: float = 0.0
 
 
-def accuracy(truth: Any, answer: Any) -> Any:
-    """Share of right answers, for one output (p above ½) and for several (the largest); targets may be smoothed."""
-    if answer.shape[-1] == 1:
-        right = keras.ops.equal(truth > 0.5, answer > 0.5)[..., 0]
-    else:
-        right = keras.ops.equal(keras.ops.argmax(truth, -1), keras.ops.argmax(answer, -1))
-    return keras.ops.cast(right, "float32")
-
-
 def build(config: TrainingConfig, classes: int, steps: int) -> Any:
     """The compiled network for this many classes, trained for this many steps in all."""
     layers = with_classes(config.network(), classes)
-    if config.mixed_precision:
-        keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    keras.utils.set_random_seed(config.seed)
-    model = architectures.build(layers, config.input().shape, name="network", seed=config.seed)
+    model = fitting.make(layers, config.input().shape, config.seed, config.mixed_precision)
     if config.start:
-        _start_from(model, config.start)
-    compile_(model, config, steps)
+        try:
+            fitting.take_weights(model, config.start)
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"The network to start from cannot be read: {str(error)[:120]}") from None
+    fitting.compile_(model, config.optimizer, config.learning_rate, config.schedule, config.weight_decay, steps)
     return model
-
-
-def compile_(model: Any, config: TrainingConfig, steps: int) -> None:
-    """Give the network its optimizer, loss and accuracy."""
-    rate: Any = float(config.learning_rate)
-    if config.schedule == "cosine":
-        warm = max(1, min(steps // 10, steps - 1))
-        rate = keras.optimizers.schedules.CosineDecay(
-            rate / 50, max(1, steps - warm), warmup_target=rate, warmup_steps=warm
-        )
-    makers = {
-        "adam": keras.optimizers.Adam,
-        "sgd": lambda given: keras.optimizers.SGD(given, momentum=0.9, nesterov=True),
-        "rmsprop": keras.optimizers.RMSprop,
-        "adamw": lambda given: keras.optimizers.AdamW(given, weight_decay=config.weight_decay),
-    }
-    optimizer = makers[config.optimizer](rate)
-    if config.weight_decay:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    one = model.output_shape[-1] == 1
-    loss = keras.losses.BinaryCrossentropy() if one else keras.losses.CategoricalCrossentropy()
-    # on a CPU, XLA makes TensorFlow's steps up to four times as long
-    jit = keras.config.backend() != "tensorflow"
-    model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy], jit_compile=jit)
-    # variables made inside the first step would have TensorFlow build its graph twice
-    optimizer.build(model.trainable_variables)
-    nothing = keras.ops.zeros((1, model.output_shape[-1]))
-    model.compute_metrics(None, nothing, nothing)
-    model.reset_metrics()
 
 
 def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, resume: bool) -> Progress:
@@ -157,7 +118,7 @@ def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, 
             best = values["val_loss"] < progress.best_loss or progress.epoch == 0
             with writing:  # a Stop waits until the whole epoch is on disk
                 if best:
-                    _save_plain(model, run.network)
+                    fitting.save_plain(model, run.network)
                 progress.epoch += 1
                 camera.take(progress.epoch, _confusion(answers, validation.truth, classes))
                 if average and kept is not None:
@@ -165,9 +126,9 @@ def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, 
                 if best:
                     progress.best_epoch, progress.best_loss = progress.epoch, values["val_loss"]
                 progress.seconds = time.monotonic() - started
-                rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+                rate = fitting.learning_rate(model)
                 values = {**losses, **values, "learning_rate": rate, "seconds": round(progress.seconds, 2)}
-                _save(model, run.checkpoint)
+                fitting.save(model, run.checkpoint)
                 if average:
                     average.save()
                 write_json(run.path / _PROGRESS, progress.__dict__)
@@ -313,18 +274,13 @@ class _Log:
     """TensorBoard and CSV beside the record, where they were asked for."""
 
     def __init__(self, run: Run, config: TrainingConfig, model: Any):
-        self.board: Any = None
+        self.board = fitting.tensorboard(run.path / "tensorboard", model) if config.tensorboard else None
         self.table = run.path / "history.csv" if config.csv else None
-        if config.tensorboard:
-            self.board = keras.callbacks.TensorBoard(log_dir=str(run.path / "tensorboard"), write_graph=False)
-            self.board.set_model(model)
 
     def epoch(self, epoch: int, values: dict[str, Any]) -> None:
         numbers = {name: value for name, value in values.items() if isinstance(value, float)}
         if self.board is not None:
-            self.board.on_epoch_end(epoch, numbers)
-            for writer in self.board._writers.values():  # Stop ends the process at once
-                writer.flush()
+            self.board(epoch, numbers)
         if self.table is not None:
             new = not self.table.exists()
             with self.table.open("a", newline="", encoding="utf-8") as file:
@@ -334,32 +290,8 @@ class _Log:
                 writer.writerow({"epoch": epoch, **numbers})
 
 
-def _start_from(model: Any, path: str) -> None:
-    """Take over the weights of another network where layers in the same place have the same shapes."""
-    try:
-        other = keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"The network to start from cannot be read: {str(error)[:120]}") from None
-    for new, old in zip(model.layers, other.layers, strict=False):
-        weights = old.get_weights()
-        if [value.shape for value in weights] == [value.shape for value in new.get_weights()]:
-            new.set_weights(weights)
-
-
 def _resumed(run: Run) -> tuple[Any, Progress]:
-    model = keras.saving.load_model(run.checkpoint, custom_objects={"accuracy": accuracy})
+    model = fitting.load(run.checkpoint, compiled=True)
     with suppress(OSError, ValueError, TypeError):
         return model, Progress(**json.loads((run.path / _PROGRESS).read_text("utf-8")))
     return model, Progress()
-
-
-def _save(model: Any, path: Path) -> None:
-    """Write a network as a whole or not at all."""
-    temporary = path.with_name(f".{path.stem}.new.keras")
-    model.save(temporary)
-    os.replace(temporary, path)
-
-
-def _save_plain(model: Any, path: Path) -> None:
-    """Write the network without its optimizer, as it is used and shipped."""
-    _save(keras.Model(model.inputs, model.outputs, name=model.name), path)

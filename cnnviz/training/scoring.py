@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from cnnviz import evaluation
 from cnnviz.cards import Card, write_card
 from cnnviz.data.dataset import Dataset
 from cnnviz.data.preprocessing import Preprocessing
+from cnnviz.networks import fitting
 from cnnviz.networks.baseline import baseline
 from cnnviz.networks.predict import probabilities
 from cnnviz.training.config import TrainingConfig
@@ -25,7 +25,7 @@ _NOT_FOR = (
 
 def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, device: str, say: Say) -> Card:
     """Score model.keras and write card.json; the test pictures are used here and nowhere else."""
-    model = keras.saving.load_model(run.network, compile=False)
+    model = fitting.load(run.network)
     labels, preprocessing = prepared.dataset.labels, config.input()
     train, validation, test = (prepared.parts[name] for name in ("train", "validation", "test"))
     say("scoring", 0, len(test.truth))
@@ -68,7 +68,7 @@ def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, d
         },
         scores=scores,
         threshold=threshold,
-        training={"command": command, "seed": config.seed, "device": device, "keras": keras.__version__},
+        training={"command": command, "seed": config.seed, "device": device, "keras": fitting.VERSION},
         not_for=_NOT_FOR,
     )
     write_card(card, run.card)
