@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--title", required=True)
     parser.add_argument("--licence", default="", help="what is known of the rights in the data, one line")
     parser.add_argument("--not-for", default="", help="one more sentence on what it must not be used for")
+    parser.add_argument("--started-from", default="", help="how the weights were made that training started from")
     given = parser.parse_args()
     card, network = read_card(given.run / FILE), given.run / "model.keras"
     if card.test is None:
@@ -33,7 +34,9 @@ def main() -> None:
     shutil.copyfile(network, folder / "model.keras")
     not_for = f"{card.not_for} {given.not_for}".strip()
     data = {**card.data, "licence": given.licence or card.data["licence"]}
-    write_card(replace(card, name=given.name, title=given.title, data=data, not_for=not_for), folder / FILE)
+    training = {**card.training, **({"started_from": given.started_from} if given.started_from else {})}
+    card = replace(card, name=given.name, title=given.title, data=data, training=training, not_for=not_for)
+    write_card(card, folder / FILE)
     print(f"{folder.name}: {card.test.words()}")
 
 
