@@ -7,9 +7,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +50,13 @@ class Frame(NamedTuple):
 @contextmanager
 def serve(app: App) -> Iterator[tuple[str, float]]:
     """Start `streamlit run` with the project's settings and an empty home; yields (address, time of the start)."""
+    with server(app) as (address, started, _):
+        yield address, started
+
+
+@contextmanager
+def server(app: App, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[tuple[str, float, int]]:
+    """As `serve`, with more in its environment; yields (address, time of the start, id of the process)."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -58,14 +66,14 @@ def serve(app: App) -> Iterator[tuple[str, float]]:
     process = subprocess.Popen(
         [*command, "--server.headless", "true", "--server.port", str(port)],
         cwd=ROOT,
-        env={**os.environ, "HOME": home},
+        env={**os.environ, "HOME": home, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         _wait_for(port, process)
-        yield f"http://127.0.0.1:{port}", started
+        yield f"http://127.0.0.1:{port}", started, process.pid
     finally:
         process.terminate()
         process.wait(10)

@@ -1,8 +1,8 @@
 """Measure the app against floors that run in turn with it: `python benchmarks/run.py [--only NAME] [--json]`.
 
 One line a measure: what, ours, floor, ratio, goal. The machine's other work hits ours and the floor alike, so read the
-ratios. NAME: change, start, conv2d, pointer, data, training. --json prints one JSON object a line, with quartiles.
-How to read the lines: docs/benchmarks.md.
+ratios. NAME: change, start, conv2d, pointer, engine, inside, faces, data, training. --json prints one JSON object a
+line, with quartiles. How to read the lines: docs/benchmarks.md.
 """
 
 import argparse
@@ -26,6 +26,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import data
+import engine
+import faces
+import inside
 import training
 from pages_in_browser import App, Frame, change, chromium, serve, visit
 
@@ -266,6 +269,30 @@ def _move(page: Any, stage: str) -> tuple[list[float], list[float]]:
     return page.evaluate("() => bench.moves"), page.evaluate("() => cnnvizHub.timings ?? []")
 
 
+# ------------------------------------------------------------------------------------------- a network's answers
+
+
+def measure_engine() -> list[Line]:
+    """Answers against bare predict_on_batch, and from files to rows through the engine."""
+    return [Line("engine", **fields) for fields in engine.measure()]
+
+
+# ----------------------------------------------------------------------------------------------- inside the network
+
+
+def measure_inside() -> list[Line]:
+    """Every layer's maps: the engine's part against bare predict_on_batch, in one process."""
+    return [Line("inside", **fields) for fields in inside.measure()]
+
+
+# ------------------------------------------------------------------------------------------------ faces in photos
+
+
+def measure_faces() -> list[Line]:
+    """Faces found and answered: ours against Haar and model.predict a face, in one process."""
+    return [Line("faces", **fields) for fields in faces.measure()]
+
+
 # ---------------------------------------------------------------------------------------------------------- the table
 
 
@@ -293,7 +320,11 @@ MEASURES: dict[str, Callable[..., list[Line]]] = {
     "start": measure_start,
     "conv2d": measure_conv2d,
     "pointer": measure_pointer,
+    "engine": measure_engine,
+    "inside": measure_inside,
+    "faces": measure_faces,
 }
+WITHOUT_BROWSER = ("conv2d", "engine", "inside", "faces")
 
 
 def main() -> None:
@@ -310,13 +341,13 @@ def main() -> None:
     names = [asked.only] if asked.only else list(MEASURES)
     lines: list[Line] = []
     with ExitStack() as stack:
-        browser = stack.enter_context(chromium()) if names != ["conv2d"] else None
+        browser = None if asked.only in WITHOUT_BROWSER else stack.enter_context(chromium())
         machine = _machine(browser)
         started = time.monotonic()
         for name in names:
             if not asked.json:
                 print(f"measuring {name} ...", file=sys.stderr)
-            lines += measure_conv2d() if name == "conv2d" else MEASURES[name](browser)
+            lines += MEASURES[name]() if name in WITHOUT_BROWSER else MEASURES[name](browser)
     if asked.json:
         print(json.dumps({"format": 1, "machine": machine}))
         for line in lines:

@@ -1,10 +1,12 @@
-"""Training: pictures a second against bare model.fit, the cost of snapshots, the time from Start to the first point."""
+"""Training: speed against bare model.fit, snapshots, the first point; the Kernel lab and the server beside runs."""
 
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,13 +17,22 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from pages_in_browser import App, change, chromium, server, visit  # noqa: E402
+
+from cnnviz.training import device, record  # noqa: E402
+
 STEPS, BATCH, ROUNDS = 30, 64, 3
+CHANGES = 15  # of the Kernel lab's bias, without a run and beside one
+RUNS = 20
+_PATIENCE = 300  # seconds for a short run on a busy machine
 
 
 def main() -> None:
     """Print each figure with its floor from the same run."""
     throughput()
     first_point()
+    beside_a_run()
+    memory_over_runs()
 
 
 def throughput() -> None:
@@ -30,7 +41,7 @@ def throughput() -> None:
 
     from cnnviz.data.dataset import Dataset, Entry  # noqa: PLC0415
     from cnnviz.presets import PRESETS  # noqa: PLC0415
-    from cnnviz.training import loop, record, snapshots  # noqa: PLC0415
+    from cnnviz.training import loop, snapshots  # noqa: PLC0415
     from cnnviz.training.batches import targets  # noqa: PLC0415
     from cnnviz.training.config import Augmentation, TrainingConfig  # noqa: PLC0415
     from cnnviz.training.control import Control  # noqa: PLC0415
@@ -81,7 +92,6 @@ def throughput() -> None:
 
 def first_point() -> None:
     """From the start of a worker to its first recorded step, against importing TensorFlow alone."""
-    from cnnviz.training import record  # noqa: PLC0415
     from cnnviz.training.config import TrainingConfig  # noqa: PLC0415
 
     floors, starts = [], []
@@ -107,6 +117,88 @@ def first_point() -> None:
         f"start of a worker to the first point: {median(starts):.1f} s, importing TensorFlow {median(floors):.1f} s, "
         f"{ratio:.2f} times (goal: at most 1.6; without the spare worker)"
     )
+
+
+def beside_a_run() -> None:
+    """From a change in the Kernel lab to its road redrawn: while a run is on and its page is open, against without."""
+    lab = App("app.py", "/kernels?size=512", tuple(f"canvas[data-stage={stage}]" for stage in ("map", "relu", "pool")))
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        chromium() as browser,
+        server(lab, {"CNNVIZ_RUNS": folder}) as (address, _, _),
+        visit(browser, lab, address) as (page, _),
+    ):
+        without = _changes(page, lab, range(10, 10 + CHANGES))
+        context = _start(browser, f"{address}/train?data=drawn-shapes&number=5000&network=objects&epochs=100")
+        _until(lambda: any(event["kind"] == "step" for run in record.runs(Path(folder)) for event in run.events()[0]))
+        beside = _changes(page, lab, range(110, 110 + CHANGES))
+        context.pages[0].locator(".st-key-steer_stop button").click()
+        _until(lambda: all(run.state().state == "stopped" for run in record.runs(Path(folder))))
+        without += _changes(page, lab, range(210, 210 + CHANGES))  # the machine may have become busier meanwhile
+    ours, floor = median(beside), median(without)
+    print(
+        f"Kernel lab, changed bias to road redrawn: {ours:.0f} ms beside a run, {floor:.0f} ms without, "
+        f"{ours / floor:.2f} times (goal: at most 2)"
+    )
+
+
+def _changes(page: Any, lab: App, values: range) -> list[float]:
+    """Milliseconds of a change of the bias to each of these values, the first two left out."""
+    took = []
+    for value in values:
+        box = page.locator(".st-key-bias input").first
+        box.fill(str(value))
+        page.wait_for_timeout(50)
+        took.append(change(page, lab, partial(box.press, "Enter")).took)
+    return took[2:]
+
+
+def memory_over_runs() -> None:
+    """What the web server holds after each of some short runs, each started on the page and watched to its end."""
+    app, held = App("app.py", "/train", ()), []
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        chromium() as browser,
+        server(app, {"CNNVIZ_RUNS": folder}) as (address, _, pid),
+    ):
+        for number in range(1, RUNS + 1):
+            context = _start(browser, f"{address}/train?data=digits&epochs=1&seed={number % 10 + 1}&batch=64")
+            _until(partial(_over, Path(folder), number))
+            time.sleep(1.5)  # its page shows the results
+            context.close()
+            held.append(device.load(pid).memory or 0)
+    first, later = held[RUNS // 4 - 1], held[-1]
+    print(
+        f"web server: {first / 1e6:.0f} MB after {RUNS // 4} short runs, {later / 1e6:.0f} MB after {RUNS}, "
+        f"{(later - first) / 1e6:+.0f} MB (goal: flat)"
+    )
+
+
+def _start(browser: Any, address: str) -> Any:
+    """Press Train on a page of a new visitor, which stays open; returns its context."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(address)
+    page.locator(".st-key-train button").click()
+    page.wait_for_url("**run=*")
+    return context
+
+
+def _over(folder: Path, number: int) -> bool:
+    """Whether so many runs are finished; ends the measure where one broke off."""
+    states = [run.state() for run in record.runs(folder)]
+    if failed := [state.message for state in states if state.state in ("failed", "interrupted", "stopped")]:
+        raise SystemExit(f"A run ended early: {failed[0]}")
+    return sum(state.state == "finished" for state in states) >= number
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    limit = time.monotonic() + _PATIENCE
+    while not happened():
+        if time.monotonic() > limit:
+            raise SystemExit(f"It did not happen within {_PATIENCE} s.")
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":

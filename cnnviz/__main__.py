@@ -1,11 +1,12 @@
-"""The command line: python -m cnnviz data | train | evaluate | models."""
+"""The command line: python -m cnnviz models | classify | data | train | evaluate."""
 
 import json
 import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import MISSING, fields, replace
+from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,16 @@ from cnnviz.data.fingerprints import scan
 from cnnviz.data.leave_out import less_left_out, require_place, write_leave_out
 from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.data.sources import open_dataset
-from cnnviz.images import ImageError
+from cnnviz.images import MAX_BYTES, ImageError
 from cnnviz.training import record
-from cnnviz.training.config import Augmentation, ConfigError, TrainingConfig
+from cnnviz.training.config import TO_DRAW, Augmentation, ConfigError, TrainingConfig, lines, usual
 from cnnviz.training.record import RecordError, Run
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow is talkative, and stderr is for our sentences
 _FAULTS = (CardError, ConfigError, DataError, ImageError, RecordError, OSError)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 def main() -> None:
     """A CNN laboratory: data sets judged, networks trained and scored. The pages start with: streamlit run app.py"""
 
@@ -44,6 +45,40 @@ def models(as_json: bool) -> None:
             score = card.test.words() if card.test else "not scored"
             click.echo(f"{card.name}: {card.title}. {card.parameters:,} parameters. {score}")
     _end(faults)
+
+
+@main.command()
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@click.option("--model", "name", required=True, help="The name of a shipped network, or a run's directory.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the probability of every class.")
+def classify(photos: tuple[str, ...], name: str, as_json: bool) -> None:
+    """Say what a network takes photos for. PHOTO is a file, or a folder, of which every picture is taken."""
+    _load_keras()
+    from cnnviz.many import classify_many  # noqa: PLC0415
+    from cnnviz.networks import NetworkError, classifier  # noqa: PLC0415
+    from cnnviz.training.evaluate import find_network  # noqa: PLC0415
+
+    good = True
+    try:
+        folder = find_network(name)
+        _, card = classifier.load(folder)
+        if card.task == "face":  # until faces are looked for here, the contract's "faces" cannot be kept
+            click.echo(f"{card.title} is for faces, and each photo is taken for one face as a whole.", err=True)
+        files = [(file, partial(_picture, file)) for photo in photos for file in _pictures(photo)]
+        for row in classify_many(files, card, partial(classifier.answers, folder), thumbnail=0):
+            good = good and not row.error
+            if as_json:
+                found = {"error": row.error} if row.error else {"scores": row.scores, "sure": row.sure}
+                click.echo(json.dumps({"file": row.name, **found}, ensure_ascii=False))
+            elif row.scores is None:
+                click.echo(row.error, err=True)
+            else:
+                best = sorted(row.scores.items(), key=lambda one: one[1], reverse=True)[:3]
+                said = ", ".join(f"{label} {share:.1%}" for label, share in best)
+                click.echo(f"{row.name}: {said}" if row.sure else f"{row.name}: not sure; {said}")
+    except (*_FAULTS, NetworkError) as error:
+        raise SystemExit(_sentence(error, as_json, name)) from None
+    raise SystemExit(0 if good else 1)
 
 
 @main.command()
@@ -76,19 +111,23 @@ def data(path: str, as_json: bool, min_bytes: int, min_pixels: int, leave_out: t
     click.echo("\n".join(report.json_lines()) if as_json else report.text())
 
 
+_USUAL = {"number": f"{TO_DRAW:,} drawn, else all", "learning_rate": "by network", "weight_decay": "0.0001 with adamw"}
+
+
 def _settings(command: Callable[..., None]) -> Callable[..., None]:
     """An option for every setting of TrainingConfig and Augmentation, so that none is forgotten here."""
     skip = ("data", "architecture", "preprocessing", "augmentation", "labels")
-    for of in (TrainingConfig, Augmentation):
+    for of in (Augmentation, TrainingConfig):
+        whats = lines(of)
         for one in reversed(fields(of)):
             if one.name in skip:
                 continue
-            assert one.default is not MISSING
-            name = f"--{one.name.replace('_', '-')}"
+            name, what = f"--{one.name.replace('_', '-')}", whats[one.name]
             if isinstance(one.default, bool):
-                command = click.option(name, is_flag=True, default=None)(command)
+                command = click.option(name, is_flag=True, default=None, help=what)(command)
             else:
-                command = click.option(name, type=type(one.default), help=f"[default: {one.default!r}]")(command)
+                shown = f" [{_USUAL.get(one.name, one.default)}]" if one.default or one.name in _USUAL else ""
+                command = click.option(name, type=type(one.default), help=what + shown)(command)
     return command
 
 
@@ -115,6 +154,7 @@ def train(architecture: str, source: str, out: str, labels: str, size: int | Non
             augmentation = Augmentation(**{name: given.pop(name) for name in changes & set(given)})
             layers = _layers(architecture)
             names = tuple(name.strip() for name in labels.split(",") if name.strip())
+            given = usual(source, layers, given.get("optimizer", "adamw")) | given
             config = TrainingConfig(source, layers, labels=names, augmentation=augmentation, **given)
             if size is not None:
                 config = config.changed(preprocessing=_sized(config.input(), size))
@@ -161,12 +201,36 @@ def evaluate(name: str, source: str, flip: bool, as_json: bool) -> None:
     except _FAULTS as error:
         raise SystemExit(_sentence(error, as_json, source)) from None
     if as_json:
-        values = {"model": result.card.name, "data": result.data, "on": result.on, **result.scores.to_json()}
-        click.echo(json.dumps(values, ensure_ascii=False))
+        values = {"model": result.card.name, "data": result.data, "on": result.on, "left_out": result.left_out}
+        click.echo(json.dumps({**values, **result.scores.to_json()}, ensure_ascii=False))
     else:
         click.echo(f"{result.card.title} on {result.on} of {result.data}:")
+        if result.left_out:
+            click.echo(f"Pictures left out, since it was trained or chosen on them: {result.left_out:,}")
         click.echo("\n".join(result.scores.lines()))
     _end(result.passed_over)
+
+
+_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif")
+
+
+def _pictures(photo: str) -> list[str]:
+    """A file as it is named; of a folder the pictures, hidden ones left out; itself if it has none."""
+    inside = Path(photo).rglob("[!.]*") if Path(photo).is_dir() else ()
+    return sorted(str(path) for path in inside if path.suffix.lower() in _ENDINGS and path.is_file()) or [photo]
+
+
+def _picture(file: str) -> bytes:
+    """The bytes of a picture's file; ImageError with a sentence."""
+    try:
+        with open(file, "rb") as opened:
+            return opened.read(MAX_BYTES + 1)  # one too many is refused when it is decoded
+    except FileNotFoundError:
+        raise ImageError(f"{file} is not there; check the name and the folder.") from None
+    except IsADirectoryError:
+        raise ImageError(f"{file} is a folder without a picture in it; name a folder with photos, or a file.") from None
+    except OSError as error:
+        raise ImageError(f"{file} cannot be read ({error.strerror}); check who may read it.") from None
 
 
 def _to_go_on(out: str, given: dict[str, Any]) -> Run:

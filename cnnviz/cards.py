@@ -16,7 +16,7 @@ FORMAT = 1
 FILE = "card.json"
 TASKS = ("picture", "face")  # classifies whole pictures, or each face that is found
 MAX_BYTES = 20_000_000  # a confusion matrix of 1,000 classes takes 3 to 7 million
-_MAX_NAME = 80  # characters of a name, title or label
+MAX_NAME = 80  # characters of a name, title or label
 _MAX_CLASSES = 10_000
 
 
@@ -59,7 +59,7 @@ class Card:
     def __post_init__(self) -> None:
         for what in ("name", "title"):
             value = getattr(self, what)
-            _expect(_is_name(value), what, value, f"one line of 1 to {_MAX_NAME} characters")
+            _expect(_is_name(value), what, value, f"one line of 1 to {MAX_NAME} characters")
         _expect(self.task in TASKS, "task", self.task, " or ".join(f"'{task}'" for task in TASKS))
         _expect(_are_labels(self.labels), "labels", self.labels, "at least two names, each of them once")
         _expect(
@@ -247,7 +247,7 @@ def _expect_fields(value: Any, what: str, names: tuple[str, ...]) -> None:
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME and value.isprintable() and not value.isspace()
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable() and not value.isspace()
 
 
 def _are_labels(value: Any) -> bool:

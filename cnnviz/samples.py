@@ -30,7 +30,12 @@ def samples() -> tuple[Sample, ...]:
 def photo(key: str) -> images.Photo:
     """The decoded sample. KeyError if there is none of that key."""
     sample = {s.key: s for s in samples()}[key]
-    return replace(images.decode((_FOLDER / sample.file).read_bytes(), sample.file), name=sample.title)
+    return replace(images.decode(data(key), sample.file), name=sample.title)
+
+
+def data(key: str) -> bytes:
+    """The bytes of the sample's file. KeyError if there is none of that key."""
+    return (_FOLDER / {s.key: s.file for s in samples()}[key]).read_bytes()
 
 
 @cache

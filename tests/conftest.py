@@ -16,6 +16,8 @@ import pytest
 from browser import find
 from playwright.sync_api import sync_playwright
 
+from cnnviz import engine
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKS = ROOT.parent / "shared" / "data"
 QUIET = (
@@ -70,6 +72,13 @@ class Server:
         while self.report_file.stat().st_mtime <= asked + 0.5:
             time.sleep(0.1)
         return json.loads(self.report_file.read_text())
+
+
+@pytest.fixture(autouse=True)
+def _no_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No page that a quick test opens loads Keras beside it, except by a call that needs it."""
+    if request.node.get_closest_marker("keras") is None:
+        monkeypatch.setattr(engine, "start", lambda: None)
 
 
 def start_server(folder: Path, runs: Path | None = None) -> Server:

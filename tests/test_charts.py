@@ -30,6 +30,10 @@ def run(epochs=2, steps=10, labels=("cat", "dog"), majority=0.6, tail=5, first=0
     return history(events)
 
 
+def below(figure):
+    return figure.layout.title.subtitle.text
+
+
 def texts(figure):
     return [one.text for one in figure.layout.annotations]
 
@@ -49,7 +53,6 @@ def test_the_lines_have_the_data_and_the_look(palette):
     assert figure.layout.showlegend is False
     baseline = figure.layout.shapes[0]
     assert (baseline.y0, baseline.y1, baseline.line.color) == (math.log(2), math.log(2), palette.muted)
-    assert figure.layout.uirevision == charts.loss(run(3), palette).layout.uirevision
 
 
 def test_accuracy_is_drawn_in_percent_with_the_majority():
@@ -57,21 +60,33 @@ def test_accuracy_is_drawn_in_percent_with_the_majority():
     assert figure.data[2].y.tolist() == pytest.approx([35, 45])
     assert figure.layout.shapes[0].y0 == 60
     assert figure.layout.yaxis.range == (0, 103)
-    assert texts(figure)[1:] == ["45.0 % validation", "60.0 % majority", "best: epoch 2"]
+    assert texts(figure)[1:] == ["45.0 % validation", "60.0 % majority"]
+    assert below(figure) == "● best: epoch 2"
 
 
 @pytest.mark.parametrize(
-    ("told", "narrow", "expected"),
+    ("told", "narrow", "expected", "best"),
     [
-        (run(), False, ["0.550 validation", "0.693 guessing", "best: epoch 2"]),
-        (run(), True, ["0.550<br>validation", "0.693<br>guessing", "best: epoch 2"]),
-        (run(1), False, ["0.650 validation", "0.693 guessing"]),  # the only epoch is no choice
-        (run(0), False, ["0.693 guessing"]),
-        (run(0, labels=()), False, []),
+        (run(), False, ["0.550 validation", "0.693 guessing"], "● best: epoch 2"),
+        (run(), True, ["0.550<br>validation", "0.693<br>guessing"], "● best: epoch 2"),
+        (run(1), False, ["0.650 validation", "0.693 guessing"], ""),  # the only epoch is no choice
+        (run(0), False, ["0.693 guessing"], ""),
+        (run(0, labels=()), False, [], ""),
     ],
 )
-def test_lines_are_labelled_at_their_ends(told, narrow, expected):
-    assert texts(charts.loss(told, LIGHT, narrow))[1:] == expected
+def test_lines_are_labelled_at_their_ends_and_the_best_epoch_above_them(told, narrow, expected, best):
+    figure = charts.loss(told, LIGHT, narrow)
+    assert texts(figure)[1:] == expected
+    assert below(figure) == best
+
+
+@pytest.mark.parametrize("make", [charts.loss, charts.accuracy])
+@pytest.mark.parametrize(
+    ("narrow", "live", "zooms"), [(False, False, True), (True, False, False), (False, True, False)]
+)
+def test_a_chart_that_is_about_to_be_replaced_offers_no_zoom(make, narrow, live, zooms):
+    layout = make(run(), LIGHT, narrow, live).layout
+    assert (layout.dragmode == "zoom", not layout.xaxis.fixedrange, not layout.yaxis.fixedrange) == (zooms,) * 3
 
 
 @pytest.mark.parametrize("make", [charts.loss, charts.accuracy])
@@ -258,6 +273,23 @@ def test_numbers_stand_in_the_cells_where_they_fit(classes, largest, numbers, na
     expected = not narrow if numbers is None else numbers
     assert bool(figure.layout.annotations) == expected
     assert len(figure.layout.shapes) == 2  # the outline of the cell in hand
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize(("classes", "highest"), [(2, 56), (10, 32), (24, 22), (43, 12), (100, 6)])
+def test_many_classes_stay_on_a_screen_and_their_names_apart(classes, highest, narrow):
+    names = [f"{index} butterflies" for index in range(classes)]
+    layout = confusion.figure(np.eye(classes, dtype=int), names, LIGHT, None, narrow).layout
+    plot = layout.height - layout.margin.t - layout.margin.b
+    row = plot / classes
+    assert highest / 2 < row <= highest
+    assert plot <= 640
+    shown = np.array(layout.yaxis.tickvals)
+    assert len(shown) == len(layout.yaxis.ticktext)
+    assert (np.diff(shown) * row >= 12).all(), "12 px is the height of the smaller names"
+    width = (328 if narrow else 560) - layout.margin.l - layout.margin.r
+    assert (np.diff(layout.xaxis.tickvals) * width / classes >= 12).all()
+    assert width > (164 if narrow else 300)
 
 
 @pytest.mark.parametrize(

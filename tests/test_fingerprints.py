@@ -239,6 +239,51 @@ def test_groups_by_hand(digests: str, pairs, expected: list[int]) -> None:
     assert groups([known.get(letter) for letter in digests], given) == expected
 
 
+@pytest.mark.parametrize(
+    ("digests", "pairs", "chosen", "expected", "errors"),
+    [
+        ("abc", [(0, 1), (1, 2)], [0, 1, 2], [(0, 1), (1, 2)], {}),
+        ("abc", [(0, 1), (1, 2)], [0, 2], [], {}),  # what linked them is gone
+        ("abc", [(0, 1), (1, 2)], [2, 1], [(0, 1)], {}),  # in another order
+        ("aab", [(0, 2)], [0, 1, 2], [(0, 2)], {}),  # of exact copies the first stands for all
+        ("aab", [(0, 2)], [1, 2], [(0, 1)], {}),  # the copy stands for the one that is gone
+        ("abab", [(0, 1)], [3, 2], [(0, 1)], {}),
+        ("a-b-", [(0, 2)], [0, 1, 2], [(0, 2)], {1: "picture 1"}),
+        ("a-b-", [(0, 2)], [3, 0], [], {0: "picture 3"}),
+        ("abc", [(0, 2)], [], [], {}),
+    ],
+)
+def test_of_fewer_pictures_the_near_copies_need_not_be_looked_for_again(digests, pairs, chosen, expected, errors):
+    known = {letter: fingerprint(np.full((2, 2, 3), ord(letter), np.uint8)) for letter in set(digests) - {"-"}}
+    broken = {place: f"picture {place}" for place, letter in enumerate(digests) if letter == "-"}
+    seen = Scan(tuple(known.get(letter) for letter in digests), broken)
+    seen.__dict__["pairs"] = [Pair(*pair, mirrored=True) for pair in pairs]
+    less = seen.select(chosen)
+    assert less.fingerprints == tuple(seen.fingerprints[place] for place in chosen)
+    assert less.errors == errors
+    assert less.pairs == [Pair(*pair, mirrored=True) for pair in expected]
+
+
+def test_the_pairs_of_fewer_real_pictures_are_those_that_a_new_search_finds() -> None:
+    prints = [*PRINTS.values(), *(fingerprint(way(PHOTOS["cat"])) for way in WAYS.values()), PRINTS["cat"], None]
+    seen = Scan(tuple(prints), {len(prints) - 1: "broken"})
+    for _ in range(5):
+        chosen = sorted(RANDOM.permutation(len(prints))[: len(prints) // 2].tolist())
+        assert seen.select(chosen).pairs == near_copies([prints[place] for place in chosen])
+
+
+def test_the_search_for_near_copies_tells_how_far_it_is_and_can_be_stopped() -> None:
+    prints = [*PRINTS.values(), *(fingerprint(way(PHOTOS["cat"])) for way in WAYS.values())]
+    seen, told = Scan(tuple(prints), {}), list[float]()
+    seen.compare(told.append, lambda: False)
+    assert told == sorted(told)
+    assert told[0] == 0
+    assert told[-1] == 1
+    assert seen.pairs == near_copies(prints)
+    with pytest.raises(Stopped):
+        Scan(tuple(prints), {}).compare(told.append, lambda: len(told) > 0)
+
+
 # ---------------------------------------------------------------------- the scan
 
 

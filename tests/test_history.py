@@ -204,6 +204,9 @@ def steps(first, last, time=103.0):
         ([start(), *steps(1, 10), END], None),
         # gone on before any epoch was over: a start of its own, with 4 s until its first step
         ([start(time=100), *steps(1, 5), END, start(time=900), *steps(1, 10, time=904.0), after(1, seconds=9.0)], 15.0),
+        # a pause of 1,000 s before the first step changes nothing where the clock of training is recorded
+        ([start(time=100, seconds=0.0), *({**one, "seconds": 3.0} for one in steps(1, 10, time=1103.0)),
+          after(1, seconds=9.0)], 18.0),
         # gone on from epoch 1: its length is known, and the time between does not count
         ([start(), *steps(1, 10), after(1, seconds=5.0), *steps(11, 20), after(2, seconds=9.0), END,
           start(2, 20, time=9000.0), *steps(21, 25, time=9003.0)], 6.0),

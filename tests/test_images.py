@@ -702,11 +702,11 @@ def resized(kind: str, width: int, height: int) -> bytes:
     ],
 )
 def test_what_is_no_photo_gets_a_sentence(data, name, parts):
-    start = time.perf_counter()
+    start = time.process_time()  # of the processor: a busy machine is not the file's fault
     with pytest.raises(ImageError) as caught:
         decode(data, name)
     sentence = str(caught.value)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert [part for part in parts if part not in sentence] == []
     assert sentence.startswith(name)
     assert sentence.endswith(".")
@@ -753,10 +753,10 @@ GIF_FRAME = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\xff\xff\xff\xff\
     ],
 )
 def test_a_small_file_that_unpacks_to_much_is_refused_at_once(data, part):
-    start = time.perf_counter()
+    start = time.process_time()  # of the processor: a busy machine is not the file's fault
     with pytest.raises(ImageError, match=part):
         decode(data, "bomb")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(

@@ -104,14 +104,14 @@ def test_a_damaged_file_becomes_a_photo_or_an_image_error(files, seed):
         data = mutated(files[name], files[chance.choice(names)], chance)
         which = f"seed {seed}, file {number}: {name}"
         sentence = pixels = None
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             pixels = decode(data, name).pixels
         except ImageError as error:
             sentence = str(error)
         except Exception as error:
             raise AssertionError(which) from error
-        assert time.perf_counter() - start < SECONDS_A_FILE, which
+        assert time.process_time() - start < SECONDS_A_FILE, which
         if pixels is None:
             refusals += 1
             assert sentence.startswith(name), which

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from cnnviz.data.dataset import DataError
+from cnnviz.data.sources import FETCHED
 from cnnviz.networks import keras_datasets
 
 pytestmark = pytest.mark.keras
@@ -50,6 +51,10 @@ PROGRAM = textwrap.dedent("""
         answer["damaged"] = str(error)
     print(json.dumps(answer))
 """)
+
+
+def test_the_names_are_those_that_pages_and_command_line_offer():
+    assert tuple(keras_datasets._SOURCES) == FETCHED
 
 
 def idx(pictures: np.ndarray[Any, Any]) -> bytes:

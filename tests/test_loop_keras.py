@@ -1,5 +1,8 @@
 """The training loop on small made-up pictures: what it records, keeps, averages and goes on from."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
@@ -12,7 +15,7 @@ from cnnviz.data.preprocessing import Preprocessing  # noqa: E402
 from cnnviz.layer_kinds import Conv2D, Dense, GlobalAveragePooling2D, ReLU, Sigmoid, Softmax  # noqa: E402
 from cnnviz.networks import fitting  # noqa: E402
 from cnnviz.networks.predict import probabilities  # noqa: E402
-from cnnviz.training import loop, record, snapshots  # noqa: E402
+from cnnviz.training import control, history, loop, record, snapshots  # noqa: E402
 from cnnviz.training.config import TrainingConfig  # noqa: E402
 from cnnviz.training.control import Control  # noqa: E402
 from cnnviz.training.prepare import Part, Prepared  # noqa: E402
@@ -103,17 +106,138 @@ def test_the_training_values_of_an_epoch_are_means_over_all_its_steps(tmp_path, 
 
 
 def test_a_run_goes_on_from_its_last_whole_epoch(tmp_path, prepared):
-    control = Control()
     run, progress, _ = trained(tmp_path, prepared, epochs=2)
     assert progress.epoch == 2
     config = run.config().changed(epochs=4)
     record.write_json(run.path / "config.json", config.to_json())
-    progress = loop.fit(run, config, prepared, control, resume=True)
+    progress = loop.fit(run, config, prepared, Control(), resume=True)
     assert (progress.epoch, progress.step) == (4, 12)
     starts = [event for event in run.events()[0] if event["kind"] == "start"]
     assert [event["resumed"] for event in starts] == [0, 2]
     epochs = [event["epoch"] for event in run.events()[0] if event["kind"] == "epoch"]
     assert epochs == [1, 2, 3, 4]
+
+
+class Ticking:
+    """A clock that a step of training moves by one second, and a pause by a thousand."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Paused:
+    """Stands for Control.running: cleared once, before the second step of each epoch."""
+
+    def __init__(self, clock: Ticking):
+        self.clock, self.asked = clock, 0
+
+    def is_set(self) -> bool:
+        self.asked += 1
+        return self.asked % 3 != 2
+
+    def wait(self) -> None:
+        self.clock.now += 1000
+
+    def set(self) -> None: ...
+
+
+@pytest.fixture
+def ticking(monkeypatch) -> Ticking:
+    clock, step = Ticking(), keras.Model.train_on_batch
+
+    def timed(self, *args, **settings):
+        clock.now += 1
+        return step(self, *args, **settings)
+
+    monkeypatch.setattr(keras.Model, "train_on_batch", timed)
+    monkeypatch.setattr(control, "time", clock)
+    monkeypatch.setattr(loop, "EVERY", 1e9)  # a point for the first two steps and one at the end of each epoch
+    return clock
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_pause_is_no_training_time(tmp_path, prepared, ticking, paused):
+    asked = Control(running=Paused(ticking)) if paused else Control()
+    run, progress, epochs = trained(tmp_path, prepared, asked, minutes=1.0)
+    assert len(epochs) == 3, "the minute is not over"
+    assert ticking.now == 9 + 3000 * paused
+    assert progress.seconds == 9
+    assert [event["seconds"] for event in epochs] == [3, 6, 9]
+    steps = [event for event in run.events()[0] if event["kind"] == "step"]
+    assert [(event["step"], event["seconds"], event["rate"]) for event in steps] == [
+        (1, 1, 32), (2, 2, 32), (3, 3, 32), (6, 6, 32), (9, 9, 32)
+    ]  # fmt: skip
+    assert next(event for event in run.events()[0] if event["kind"] == "start")["seconds"] == 0
+    told = history.history(run.events()[0])
+    assert told.rate == 32
+
+
+def test_a_run_that_goes_on_counts_the_seconds_before(tmp_path, prepared, ticking):
+    run, progress, _ = trained(tmp_path, prepared, epochs=2)
+    assert progress.seconds == 6
+    ticking.now = 500
+    progress = loop.fit(run, run.config().changed(epochs=3), prepared, Control(), resume=True)
+    assert progress.seconds == 9
+    assert [event["seconds"] for event in run.events()[0] if event["kind"] == "start"] == [0, 6]
+
+
+def at_every_write(monkeypatch, run, to) -> list[record.Run]:
+    """Copies of the run's directory as each write of its second epoch, and the next, would find it."""
+    copies: list[record.Run] = []
+
+    def copied(of, name):
+        write = getattr(of, name)
+
+        def writes(*given, **named):
+            if run.snapshots.joinpath("00001.npz").exists() and (run.path / "progress.json").exists():
+                copies.append(record.Run(to / f"{len(copies):02d}"))
+                shutil.copytree(run.path, copies[-1].path)
+            return write(*given, **named)
+
+        monkeypatch.setattr(of, name, writes)
+
+    copied(fitting, "save")
+    copied(snapshots.Camera, "take")
+    copied(loop.os, "replace")
+    copied(loop, "write_json")
+    copied(record.Run, "append")
+    return copies
+
+
+def test_whenever_a_process_is_killed_no_epoch_is_twice_in_the_record_or_missing(tmp_path, prepared, monkeypatch):
+    monkeypatch.setattr(loop, "EVERY", 1e9)
+    config = TrainingConfig(
+        "made up", architecture=TWO, preprocessing=SEEN, epochs=2, batch_size=32, schedule="constant",
+        learning_rate=0.01,
+    )  # fmt: skip
+    run = record.create(tmp_path, config, path=tmp_path / "run")
+    with monkeypatch.context() as patched:
+        copies = at_every_write(patched, run, tmp_path)
+        loop.fit(run, config, prepared, Control(), False)
+    assert [event["best"] for event in run.events()[0] if event["kind"] == "epoch"] == [True, True]
+    assert len(copies) >= 12
+    validation = prepared.parts["validation"]
+    seen = []
+    for copy in copies:
+        progress = loop.recovered(copy)
+        seen.append(progress.epoch)
+        epochs = [event for event in copy.events()[0] if event["kind"] == "epoch"]
+        assert [event["epoch"] for event in epochs] == list(range(1, progress.epoch + 1))
+        assert json.loads((copy.path / "progress.json").read_text()) == progress.__dict__
+        assert fitting.steps(fitting.load(copy.checkpoint, compiled=True)) == progress.step == 3 * progress.epoch
+        answers = probabilities(fitting.load(copy.network), validation.pictures, SEEN)
+        loss = -np.log(answers[np.arange(32), validation.truth]).mean()
+        assert loss == pytest.approx(min(event["val_loss"] for event in epochs), rel=1e-4)
+        assert sorted(path.name for path in copy.path.glob("*.keras")) == ["last.keras", "model.keras"]
+    assert seen == sorted(seen)
+    assert set(seen) == {1, 2}
+    killed = copies[seen.index(2)]  # just after the second epoch's checkpoint
+    progress = loop.fit(killed, config.changed(epochs=3), prepared, Control(), True)
+    assert (progress.epoch, progress.step) == (3, 9)
+    assert [event["epoch"] for event in killed.events()[0] if event["kind"] == "epoch"] == [1, 2, 3]
 
 
 def test_the_same_seed_starts_alike_and_another_differently(tmp_path, prepared):
@@ -143,9 +267,9 @@ def test_a_loss_that_is_no_number_ends_in_a_sentence(tmp_path, prepared):
 
 
 def test_finish_ends_after_the_step_and_leaves_a_network(tmp_path, prepared):
-    control = Control()
-    control.finish.set()
-    run, progress, epochs = trained(tmp_path, prepared, control, epochs=50)
+    asked = Control()
+    asked.finish.set()
+    run, progress, epochs = trained(tmp_path, prepared, asked, epochs=50)
     assert progress.epoch <= 1
     assert len(epochs) <= 1
     assert run.network.exists() == bool(epochs)
@@ -191,8 +315,8 @@ def test_an_averaged_run_validates_and_keeps_the_mean(tmp_path, prepared):
 
 def test_snapshots_show_kernels_maps_and_confusion(tmp_path, prepared):
     run, _, epochs = trained(tmp_path, prepared)
-    epoch, arrays = snapshots.newest(run.snapshots)
-    assert epoch == 3
+    assert snapshots.epochs(run.snapshots) == [0, 1, 2, 3]
+    arrays = snapshots.read(run.snapshots, 3)
     assert arrays["kernels"].shape == (3, 3, 3, 4)
     assert arrays["maps_0"].dtype == np.float16
     assert arrays["confusion"].sum() == 32

@@ -21,10 +21,13 @@ from cnnviz.training.queue import Queue
 from cnnviz.ui import frame, runs, weights
 
 ROOT = Path(__file__).resolve().parents[1]
-KERNELS, HOME, TRAIN, NETWORKS = (f"pages/{name}.py" for name in ("kernels", "home", "train", "networks"))
+KERNELS, HOME, CLASSIFY, TRAIN, NETWORKS = (
+    f"pages/{name}.py" for name in ("kernels", "home", "classify", "train", "networks")
+)
 HEADINGS = {
     HOME: "A laboratory for convolutional networks",
     KERNELS: "Kernel lab",
+    CLASSIFY: "Classify",
     TRAIN: "Train",
     NETWORKS: "Networks",
 }
@@ -104,7 +107,9 @@ def check(app: AppTest, page: str) -> None:
     assert any(key.startswith("upload_") for key in keys)
     mounted = components(app)
     assert len(mounted["samples"]["entries"]) >= len(samples.samples())
-    if page == HOME:
+    if page == CLASSIFY:
+        assert "Ten everyday things" in app.selectbox(key="network_shown").options  # the rest: test_pages_classify.py
+    elif page == HOME:
         assert [key for key in mounted if key.startswith("door_map_")]
     else:
         assert app.selectbox(key="kernel_shown").options == list(weights.CHOICES.values())

@@ -6,6 +6,7 @@ The queue is the real one with its workers taken away; runs are written by hand 
 import io
 import json
 import sys
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -19,15 +20,18 @@ from streamlit.testing.v1 import AppTest
 
 from cnnviz import cards, evaluation
 from cnnviz.cards import Card, write_card
+from cnnviz.data import fingerprints
+from cnnviz.data.dataset import DataError
 from cnnviz.data.fingerprints import scan
 from cnnviz.data.sources import open_dataset
 from cnnviz.data.split import make_split
-from cnnviz.training import device, record
-from cnnviz.training.config import TrainingConfig
-from cnnviz.training.queue import Queue, QueueError
+from cnnviz.training import behind, queue, record
+from cnnviz.training.config import Augmentation, ConfigError, TrainingConfig
+from cnnviz.training.device import Device
+from cnnviz.training.queue import Bounds, Queue, QueueError
 from cnnviz.training.record import Run
-from cnnviz.ui import markup, runs, train_photos, train_results
-from cnnviz.ui.uploads import UploadStore
+from cnnviz.ui import markup, runs, train_photos, train_results, train_settings
+from cnnviz.ui.uploads import COMPARING, UploadStore
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN, NETWORKS = "pages/train.py", "pages/networks.py"
@@ -40,8 +44,9 @@ def submitted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Run]:
     """No worker is started; the runs that were submitted, with their pictures where they have any."""
     found: list[Run] = []
 
-    def submit(queue: Queue, config: TrainingConfig, owner: str, store: Any = None) -> Run:
-        run = record.create(queue.root, queue.bounds.config(config), owner)
+    def submit(line: Queue, config: TrainingConfig, owner: str, store: Any = None, device: str = "") -> Run:
+        run = record.create(line.root, line.bounds.config(config), owner)
+        run.set_state(extra={"asked for": device})
         if store is not None:
             store(run)
         found.append(run)
@@ -163,8 +168,8 @@ def test_a_link_carries_every_setting(submitted: list[Run]):
     "query",
     [
         {"data": "<script>alert(1)</script>", "network": "../../etc/passwd", "epochs": "9" * LONG},
-        {"number": "inf", "epochs": "nan", "batch": "-1", "rate": "1e9", "seed": "1e999"},
-        {"rate": "0", "optimizer": "x" * LONG, "flip": "maybe", "mixed": "2", "shift": "99"},
+        {"number": "inf", "epochs": "nan", "batch": "-", "rate": "1e999", "seed": "\x00"},
+        {"optimizer": "x" * LONG, "flip": "maybe", "mixed": "2", "device": "gpu"},
         {"data": ["own", "digits"], "network": ["tiny", ""], "rate": ["", "0.1"]},
         {"data": "%00" * LONG, "patience": "\x00", "card": "x", "owner": OTHER, "truth": "99", "said": "-1"},
         {"data": "![](//host.example/a.png)", "network": "[a](b)"},
@@ -177,20 +182,186 @@ def test_no_link_breaks_the_setup(query: dict[str, Any], submitted: list[Run]):
     assert len(text(app)) < 60_000
     app.button(key="train").click().run()
     assert not app.exception
-    assert len(submitted) == 1, "what the link says beside the lists counts as the default"
+    assert len(submitted) == 1, "what the link says that is no number and in no list counts as the default"
 
 
-def test_a_network_that_does_not_fit_says_so_with_the_arithmetic_and_cannot_be_started(monkeypatch):
-    small = device.Device("cpu", 0, "CPU, 2 cores", 2_000_000_000, 1_000_000_000)
+@pytest.mark.parametrize(
+    ("key", "typed", "name", "value"),
+    [
+        ("epochs", 77, "epochs", 77),
+        ("epochs", 200, "epochs", 200),
+        ("batch", 1024, "batch_size", 1024),
+        ("rate", 0.0007, "learning_rate", 0.0007),
+        ("number", 777, "number", 777),
+        ("seed", 2**31 - 1, "seed", 2**31 - 1),
+        ("patience", 7, "patience", 7),
+    ],
+)
+def test_any_possible_number_can_be_typed(submitted: list[Run], key: str, typed: float, name: str, value: float):
+    app = opened(TRAIN)
+    app.number_input(key=key).set_value(typed).run()
+    app.button(key="train").click().run()
+    assert getattr(submitted[0].config(), name) == value
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize(
+    ("key", "typed", "said"),
+    [
+        ("epochs", 201, "201 cannot be used here; choose a whole number from 1 to 200."),
+        ("epochs", 0, "0 cannot be used here; choose a whole number from 1 to 200."),
+        ("epochs", 2.5, "2.5 cannot be used here; choose a whole number from 1 to 200."),
+        ("batch", -1, "-1 cannot be used here; choose a whole number from 1 to 1,024."),
+        ("rate", 0, "0 cannot be used here; choose a number from 0.000001 to 10."),
+        ("rate", 1e9, "1e+09 cannot be used here; choose a number from 0.000001 to 10."),
+        ("number", 20_001, "20001 cannot be used here; choose a whole number from 2 to 20,000."),
+        ("shift", 51, "51 cannot be used here; choose a number from 0 to 50."),
+        ("seed", 2**31, "2.14748e+09 cannot be used here; choose a whole number from 0 to 2,147,483,647."),
+    ],
+)
+def test_an_impossible_number_gets_a_sentence_and_nothing_starts(linked: bool, key: str, typed: float, said: str):
+    app = opened(TRAIN, **({key: str(typed)} if linked else {}))
+    if not linked:
+        app.number_input(key=key).set_value(typed).run()
+    assert not app.exception
+    assert sentences(app) == [f":material/error: {said}"]
+    assert app.button(key="train").disabled
+    assert f"To be mended first: {train_settings.FIELDS[key].label}." in text(app)
+    app.number_input(key=key).set_value(5).run()
+    assert sentences(app) == [] or key == "number"
+    assert app.button(key="train").disabled == (key == "number"), "five pictures are too few, as the next test has it"
+
+
+@pytest.mark.parametrize("key", train_settings.FIELDS)
+def test_the_fields_go_as_far_as_the_settings_do(key: str):
+    """The bounds that a field names are those that TrainingConfig and the server have."""
+    names = {"batch": "batch_size", "rate": "learning_rate", "shift": "shift", "brightness": "brightness"}
+    name, share = names.get(key, key), 100 if key in ("shift", "brightness") else 1
+    field = train_settings.FIELDS[key]
+
+    def made(value: float) -> None:
+        number = int(value) if field.whole else value / share
+        changes = {name: number}
+        config = (
+            TrainingConfig("digits", augmentation=Augmentation(**changes))
+            if hasattr(Augmentation(), name)
+            else (TrainingConfig("digits", **changes))
+        )
+        Bounds().config(config)
+        if key == "number":
+            open_dataset("drawn-shapes", number)
+
+    made(field.low)
+    made(field.high)
+    with pytest.raises((ConfigError, QueueError, DataError)):
+        made(field.high + (1 if field.whole else 0.01))
+    with pytest.raises((ConfigError, QueueError, DataError)):
+        made(field.low - 1)
+
+
+@pytest.mark.parametrize(
+    ("rate", "then"), [(None, 0.003), (0.01, 0.003), (0.5, 0.5)], ids=["untouched", "the usual one", "an own one"]
+)
+def test_a_usual_learning_rate_gives_way_to_that_of_the_new_network(rate: float | None, then: float):
+    app = opened(TRAIN)
+    if rate is not None:
+        app.number_input(key="rate").set_value(rate).run()
+    app.selectbox(key="network_shown").set_value("objects").run()
+    assert app.number_input(key="rate").value == then
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"number": "5"}, "Each of the 2 classes needs 3 pictures"),
+        ({"data": "drawn-shapes", "number": "14"}, "draw 15 or more"),
+        ({"number": "6"}, ""),
+    ],
+)
+def test_too_few_drawn_pictures_are_counted_before_the_start(query: dict[str, str], said: str):
+    app = opened(TRAIN, **query)
+    assert said in " ".join(sentences(app))
+    assert bool(sentences(app)) == bool(said)
+    assert app.button(key="train").disabled == bool(said)
+
+
+def test_how_the_pictures_are_divided_is_said():
+    assert "About 2,100 to learn from, 600 to choose the best epoch, 300 for the test." in text(opened(TRAIN))
+    assert "3 for the test. A score on so few test pictures says little." in text(opened(TRAIN, number="30"))
+
+
+def test_a_network_that_never_fits_says_so_with_the_arithmetic_and_cannot_be_started(monkeypatch):
+    small = Device("cpu", 0, "CPU, 2 cores", 2_000_000_000, 1_000_000_000)
     monkeypatch.delitem(sys.modules, "keras", raising=False)  # other tests may have loaded it; the server never has
-    monkeypatch.setattr(device, "devices", lambda: [small])
+    monkeypatch.setattr(queue, "devices", lambda: [small])
     app = opened(TRAIN, network="system-a", batch="256")
     assert app.button(key="train").disabled
     (sentence,) = sentences(app)
-    assert "1.0 GB are free" in sentence
+    assert "of the 2.0 GB of CPU, 2 cores at most 1.5 GB can be used" in sentence
     assert "256 pictures ·" in sentence
     app.selectbox(key="network_shown").set_value("tiny").run()
     assert sentences(app) == []
+    assert not app.button(key="train").disabled
+
+
+def test_memory_that_others_take_now_is_no_reason_not_to_start(monkeypatch, submitted: list[Run]):
+    busy = Device("cpu", 0, "CPU, 2 cores", 16_000_000_000, 10_000_000)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setattr(queue, "devices", lambda: [busy])
+    app = opened(TRAIN)
+    assert sentences(app) == []
+    app.button(key="train").click().run()
+    assert len(submitted) == 1
+
+
+CPU = Device("cpu", 0, "CPU, 16 cores", 64 * 10**9, 10**9)
+CARDS = tuple(Device("gpu", index, f"Card {index}", (24 + index) * 10**9, 10**9, f"GPU-{index}") for index in (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("slots", "offered", "chosen", "asked_for"),
+    [
+        ([CPU], [], "", ""),
+        ([CARDS[0], CPU], ["Card 0, 24 GB", "CPU, 16 cores, slower"], "", ""),
+        ([CARDS[0], CPU], ["Card 0, 24 GB", "CPU, 16 cores, slower"], "cpu", "cpu"),
+        (
+            [*CARDS, CPU],
+            ["The graphics card that is free first", "Card 0, 24 GB", "Card 1, 25 GB", "CPU, 16 cores, slower"],
+            "gpu-1",
+            "GPU-1",
+        ),
+        ([*CARDS, CPU], None, "gpu", ""),
+        ([CARDS[0], CPU], None, "gpu-7", ""),  # a link from another machine
+    ],
+)
+def test_the_device_is_a_choice_where_there_is_one(
+    monkeypatch, submitted: list[Run], slots: list[Device], offered: list[str] | None, chosen: str, asked_for: str
+):
+    monkeypatch.setattr(queue, "devices", lambda: slots)
+    app = opened(TRAIN, **({"device": chosen} if chosen else {}))
+    assert not app.exception
+    boxes = [box for box in app.selectbox if box.key == "device_shown"]
+    if offered is not None:
+        assert [box.options for box in boxes] == ([offered] if offered else [])
+    on_cpu = asked_for == "cpu" or not boxes
+    assert ("Trains on CPU, 16 cores" in text(app)) == on_cpu
+    assert ("there is no graphics card (GPU) here" in text(app)) == (not boxes)
+    assert [box.key for box in app.toggle if box.key == "mixed"] == ([] if on_cpu else ["mixed"])
+    app.button(key="train").click().run()
+    assert submitted[0].state().extra["asked for"] == asked_for
+
+
+def test_mixed_precision_that_a_link_asks_for_is_seen_on_a_processor_too(monkeypatch):
+    monkeypatch.setattr(queue, "devices", lambda: [CPU])
+    assert opened(TRAIN, mixed="true").toggle(key="mixed").value
+
+
+@pytest.mark.parametrize(("before", "said"), [(0, ""), (1, "will be next in line"), (3, "will be number 3 in line")])
+def test_who_would_have_to_wait_knows_before_the_start(monkeypatch, before: int, said: str):
+    monkeypatch.setattr(Queue, "before", lambda *_: before)
+    app = opened(TRAIN)
+    assert said in text(app)
+    assert ("in line" in text(app)) == bool(said)
     assert not app.button(key="train").disabled
 
 
@@ -261,7 +432,11 @@ def with_zip(data: bytes, name: str = "pets.zip") -> AppTest:
         (zipped({}), "holds no pictures"),
         (zipped({"cats/a.png": photo(1), "cats/b.png": photo(2)}), "one class only (cats)"),
         (zipped({"cats/a.png": photo(1), "dogs/b.png": photo(2)}), "cats has 1"),
-        (zipped({"../../evil.png": photo(1)}), "holds no pictures"),
+        (
+            zipped({"../../evil.png": photo(1), "/etc/x.png": photo(2)}),
+            "holds no pictures (../../evil.png: has a name that leads out of the zip; /etc/x.png: has a name that "
+            "leads out of the zip); put one folder of pictures per class into it",
+        ),
     ],
 )
 def test_a_bad_zip_gets_a_sentence_where_it_was_dropped(data: bytes, sentence: str):
@@ -269,7 +444,127 @@ def test_a_bad_zip_gets_a_sentence_where_it_was_dropped(data: bytes, sentence: s
     assert not app.exception
     (said,) = sentences(app)
     assert sentence in said
+    assert "give a folder" not in said, "a zip was given, and another one is what helps"
     assert "consent" not in keys(app)
+    app.button(key="train").click().run()
+    assert "drop another one" in sentences(app)[-1]
+
+
+@pytest.mark.parametrize("more", [{}, {"fish/only.png": photo(3)}], ids=["a good zip", "a zip that cannot be used"])
+def test_what_was_passed_over_in_a_zip_is_listed_with_the_reasons(more: dict[str, bytes]):
+    app = with_zip(zipped(PETS | more | {"../../evil.png": photo(1), "notes.txt": b"x", "a_[b](c)/x.txt": b"y"}))
+    assert bool(sentences(app)) == bool(more)
+    assert "belongs to no class and was passed over" in text(app)
+    app.session_state["findings"] = True
+    app.run()
+    words = text(app)
+    for line in (
+        "../../evil.png: has a name that leads out of the zip",
+        "notes.txt: lies in no folder of a class",
+        "a_[b](c): is a folder without pictures",
+    ):
+        assert line in words
+    assert "a\\_\\[b\\]\\(c\\)" in " ".join(caption.value for caption in app.caption), "no name becomes markup"
+
+
+def test_what_cannot_be_used_is_not_counted():
+    same = {"cats/same.png": photo(777), "dogs/same.png": photo(777), "dogs/broken.png": b"no picture"}
+    app = with_zip(zipped(PETS | same))
+    words = text(app)
+    assert "24 of 27 pictures are used: cats: 12 · dogs: 12" in words
+    assert "18 to learn from, 4 to choose the best epoch, 2 for the test. A score on so few" in words
+    assert not app.button(key="train").disabled
+
+
+@pytest.mark.parametrize(
+    ("files", "leave_out", "most", "sentence"),
+    [
+        (PETS, [], 23, "These are 24 pictures, and a run here takes at most 23; make a smaller zip."),
+        (
+            {"cats/1.png": photo(1), "cats/2.png": photo(2), "dogs/1.png": photo(3), "dogs/2.png": b"x"},
+            [],
+            99,
+            "The class cats has 2 different pictures only to learn from, and 3 are needed",
+        ),
+        (
+            {f"{kind}/{n}.png": photo(n + kind) for kind in (10, 20) for n in range(3)} | {"10/again.png": photo(10)},
+            [],
+            99,
+            "",
+        ),
+        (PETS, ["small-file"], 99, "is left"),
+    ],
+    ids=["too many", "too few", "just enough", "all left out"],
+)
+def test_own_pictures_are_counted_before_the_start(monkeypatch, files, leave_out, most, sentence: str):
+    app = with_zip(zipped({str(name): data for name, data in files.items()}))
+    monkeypatch.setattr(runs.queue(), "bounds", Bounds(pictures=most))
+    for kind in leave_out:
+        app.checkbox(key=f"leave_out_{kind}").check()
+    app.run()
+    assert not app.exception
+    said = sentences(app)
+    assert bool(said) == bool(sentence), said
+    assert sentence in " ".join(said) or sentence == "is left"
+    assert app.button(key="train").disabled == bool(sentence)
+
+
+def test_near_copies_are_looked_for_once_in_the_background(monkeypatch, submitted: list[Run]):
+    threads: list[str] = []
+    search = fingerprints.near_copies
+
+    def watched(*arguments: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return search(*arguments)
+
+    monkeypatch.setattr(fingerprints, "near_copies", watched)
+    app = with_zip(zipped(PETS | {"cats/again.png": PETS["cats/00.png"]}))
+    app.checkbox(key="leave_out_exact-copies").check()
+    app.checkbox(key="consent").check().run()
+    app.button(key="train").click().run()
+    assert len(submitted) == 1
+    assert threads == ["upload"]
+
+
+def test_the_look_through_a_zip_says_what_it_does_and_can_be_stopped(monkeypatch):
+    going_on = threading.Event()
+
+    def slow(_: Any, look: Any = None) -> Any:
+        while not going_on.wait(0.01):
+            look(0.42)
+        return []
+
+    monkeypatch.setattr(fingerprints, "near_copies", slow)
+    app = opened(TRAIN, data="own")
+    app.file_uploader(key="zip_0").set_value(("pets.zip", zipped(PETS), "application/zip")).run()
+    upload = train_photos.ZIPS.get(OWNER)
+    try:
+        for _ in range(100):
+            if upload.doing == COMPARING and upload.done:
+                break
+            time.sleep(0.05)
+        app.run()
+        assert "near-copies: 42 %" in app.get("progress")[0].proto.text
+        app.button(key="train").click().run()
+        assert "still being looked through" in sentences(app)[0]
+        app.button(key="zip_stop").click().run()
+        for _ in range(100):
+            if not upload.busy:
+                break
+            time.sleep(0.05)
+        assert "Stopped" in upload.problem
+    finally:
+        going_on.set()
+
+
+def test_the_box_of_consent_stands_above_the_button_and_its_sentence_between_them():
+    app = with_zip(zipped(PETS))
+    app.button(key="train").click().run()
+    seen = [str(getattr(one, "key", None) or getattr(one, "value", "")) for one in app.main]
+    box, button = seen.index("consent"), seen.index("train")
+    (said,) = (place for place, words in enumerate(seen) if "Tick this box" in words)
+    assert box < said < button
+    assert button - box <= 4, "with nothing else between them but their containers"
 
 
 def test_nothing_is_stored_without_consent(submitted: list[Run], tmp_path: Path):
@@ -277,7 +572,7 @@ def test_nothing_is_stored_without_consent(submitted: list[Run], tmp_path: Path)
     assert "24 pictures: cats: 12 · dogs: 12" in text(app)
     assert app.checkbox(key="consent").label == train_photos.CONSENT
     app.button(key="train").click().run()
-    assert "Tick the line" in sentences(app)[0]
+    assert "Tick this box" in sentences(app)[0]
     assert submitted == []
     assert list(tmp_path.glob("2*")) == []
     app.checkbox(key="consent").check().run()
@@ -285,8 +580,8 @@ def test_nothing_is_stored_without_consent(submitted: list[Run], tmp_path: Path)
     assert not app.exception
     (run,) = submitted
     assert app.title[0].value == "In line: “pets”"
-    with np.load(run.path / "pictures.npz") as stored:
-        assert stored["pictures"].shape == (24, 32, 32, 3), "at the network's input size"
+    stored = np.load(run.path / "pictures.npy", mmap_mode="r")
+    assert stored.shape == (24, 32, 32, 3), "at the network's input size"
     assert sorted(path.name for path in run.path.iterdir() if path.suffix == ".png") == []
 
 
@@ -298,10 +593,10 @@ def test_findings_can_be_left_out(submitted: list[Run]):
     app.checkbox(key="leave_out_exact-copies").check()
     app.checkbox(key="consent").check().run()
     app.button(key="train").click().run()
-    with np.load(submitted[0].path / "pictures.npz") as stored:
-        assert "cats/00.png" in stored["names"]
-        assert "cats/again.png" not in stored["names"]
-        assert len(stored["names"]) == 24
+    names = json.loads((submitted[0].path / "pictures.json").read_text())["names"]
+    assert "cats/00.png" in names
+    assert "cats/again.png" not in names
+    assert len(names) == 24
 
 
 def test_names_from_a_zip_cannot_become_markup():
@@ -387,6 +682,25 @@ def test_a_finished_run_shows_its_score_with_interval_and_baselines(tmp_path: Pa
     assert app.query_params["said"] == "1"
 
 
+def test_pictures_that_only_the_worker_can_open_are_shown_from_what_it_kept(tmp_path: Path):
+    run = finished(tmp_path)
+    config = json.loads((run.path / "config.json").read_text())
+    (run.path / "config.json").write_text(json.dumps(config | {"data": "mnist", "number": 0}))
+    app = opened(TRAIN, run=run.id)
+    assert "were not kept with this run; train it again" in sentences(app)[0]
+    with np.load(run.path / "answers.npz") as saved:
+        answers, truth = saved["answers"], saved["truth"]
+    pictures = np.repeat(np.arange(len(truth), dtype=np.uint8), 28 * 28).reshape(-1, 28, 28, 1)
+    behind.store(run, pictures, answers, truth)
+    app.run()
+    assert sentences(app) == []
+    tiles = next(one.proto.body for one in app.get("html") if "behind" in one.proto.body)
+    assert tiles.count("<img") == 2
+    rows = np.flatnonzero((truth == 1) & (answers.argmax(axis=1) == 0))
+    for row in rows:
+        assert markup.picture(markup.rgb(pictures[row]), 64, "").split('"')[1] in tiles
+
+
 @pytest.mark.parametrize("query", [{"truth": "7", "said": "<b>"}, {"truth": "x" * LONG}, {"said": "-1", "data": "own"}])
 def test_no_link_breaks_the_results(query: dict[str, str], tmp_path: Path):
     app = opened(TRAIN, run=finished(tmp_path).id, **query)
@@ -422,9 +736,24 @@ def test_keeping_needs_a_name_and_puts_the_network_among_the_others(tmp_path: Pa
 def test_the_next_run_can_start_from_the_settings_of_this_one(tmp_path: Path, submitted: list[Run]):
     app = opened(TRAIN, run=finished(tmp_path).id)
     app.button(key="again").click().run()
-    assert app.selectbox(key="epochs").value == 3
+    assert app.number_input(key="epochs").value == 3
     app.button(key="train").click().run()
     assert submitted[0].config().epochs == 3
+
+
+def test_every_setting_of_a_run_comes_back_for_the_next_one(tmp_path: Path, submitted: list[Run]):
+    config = TrainingConfig(
+        "drawn-shapes", "objects", number=777, epochs=3, batch_size=77, learning_rate=0.00077, optimizer="sgd",
+        weight_decay=0.0, patience=7, class_weights=True, mixed_precision=True, seed=2**31 - 1,
+        augmentation=Augmentation(flip=True, shift=0.07, rotate=7.5, brightness=0.29),
+    )  # fmt: skip
+    run = record.create(tmp_path, config, OWNER)
+    run.set_state(state="stopped")
+    app = opened(TRAIN, run=run.id)
+    app.button(key="again").click().run()
+    assert sentences(app) == []
+    app.button(key="train").click().run()
+    assert submitted[0].config().changed(minutes=0.0) == config
 
 
 @pytest.mark.parametrize(
@@ -455,6 +784,40 @@ def test_a_run_that_did_not_finish_says_why_and_what_can_be_done(
     assert asked == [f"{what} {run.id}" for what in sorted(there)]
 
 
+@pytest.mark.parametrize(
+    ("place", "wait", "message", "expected"),
+    [
+        (1, 130.0, "", "Next in line · starts by itself in about 2 minutes"),
+        (3, None, "", "Number 3 in line · starts by itself"),
+        (2, 20.0, "It waits for memory.", "Number 2 in line · starts by itself in about 20 seconds"),
+        (0, 0.0, "", "Starting …"),
+    ],
+)
+def test_a_run_in_line_says_where_it_stands_and_for_how_long(
+    monkeypatch, tmp_path: Path, place: int, wait: float | None, message: str, expected: str
+):
+    run = record.create(tmp_path, TrainingConfig("drawn-faces"), OWNER)
+    run.set_state(message=message)
+    monkeypatch.setattr(Queue, "place", lambda *_: place)
+    monkeypatch.setattr(Queue, "wait", lambda *_: wait)
+    app = opened(TRAIN, run=run.id)
+    assert not app.exception
+    assert app.title[0].value == "In line: “drawn faces”"
+    assert expected in text(app)
+    assert message in text(app)
+    assert app.button(key="steer_stop").label == "Leave the line"
+    assert not app.get("skeleton"), "nothing is about to be drawn"
+
+
+def test_a_run_without_a_whole_epoch_is_started_again_and_not_gone_on_with(tmp_path: Path):
+    run = record.create(tmp_path, TrainingConfig("drawn-faces"), OWNER)
+    run.set_state(state="stopped", message="Stopped before the first epoch was whole.")
+    app = opened(TRAIN, run=run.id)
+    assert app.button(key="resume").label == "Start it again"
+    assert "score" not in keys(app)
+    assert "Stopped before the first epoch was whole." in text(app)
+
+
 def test_network_and_card_can_be_taken_away_as_one_zip_and_the_history_as_a_table(tmp_path: Path):
     run = finished(tmp_path)
     app = opened(TRAIN, run=run.id)
@@ -463,7 +826,9 @@ def test_network_and_card_can_be_taken_away_as_one_zip_and_the_history_as_a_tabl
     assert not app.exception
     assert {one.key for one in app.get("download_button")} == {"zip_run", "csv_run"}
     with zipfile.ZipFile(io.BytesIO(train_results.archive(run))) as archive:
-        assert sorted(archive.namelist()) == ["card.json", "model.keras"]
+        assert sorted(archive.namelist()) == ["card.json", "digests.json", "model.keras"]
+        digests = json.loads(archive.read("digests.json"))
+        assert [len(digests[side]) for side in ("train", "validation", "test")] == [24, 6, 30]
         assert json.loads(archive.read("card.json"))["labels"] == ["happy", "sad"]
     assert runs.history(run).csv().count("\n") == 1 + 6 + 3
 

@@ -9,16 +9,19 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cnnviz import layers
 from cnnviz.training import lock, queue, record, upkeep
-from cnnviz.training.bounds import disk, stored_pictures
+from cnnviz.training.bounds import disk
 from cnnviz.training.config import TrainingConfig
 from cnnviz.training.device import Device
 from cnnviz.training.order import Order
+from cnnviz.training.pictures import count
 from cnnviz.training.queue import Bounds, Queue, QueueError
 from cnnviz.training.record import OVER, Run, create
 
@@ -85,6 +88,7 @@ def make(tmp_path, monkeypatch):
         made.append(Queue(tmp_path / "runs", str(program), slots or [CPU], Bounds(**bounds)))
         return made[-1]
 
+    start.root = tmp_path / "runs"
     yield start
     for one in made:
         one.close()
@@ -110,6 +114,11 @@ def words(run: Run) -> list[str]:
 def at_work(run: Run) -> int:
     """The process that works on this run, once it does."""
     return until(lambda: run.state().pid)
+
+
+def ready(line: Queue) -> bool:
+    """Whether a spare worker is there that could start at once."""
+    return any(worker.ready for worker in line._spares)
 
 
 def alive(pid: int) -> bool:
@@ -159,6 +168,67 @@ def test_each_device_has_one_run_and_sees_no_other_device(make):
     assert [getattr(line.device(run), "uuid", None) for run in runs] == ["GPU-0", None, "GPU-1"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "begun"),
+    [
+        ("", "0"),
+        (" , , ", "0 1 -"),
+        ("cpu, ,cpu", "cpu 0 -"),
+        ("GPU-1,GPU-1, ", "1 - 0"),
+        ("GPU-0,GPU-0,GPU-0, ,cpu", "0 - - 1 cpu"),  # who waits for a device holds nobody else up
+    ],
+)
+def test_a_run_may_ask_for_a_device_and_otherwise_gets_a_card(make, asked, begun):
+    line = make(*CARDS, CPU, waiting=9)
+    runs = [line.submit(config(n), "a", device=device.strip()) for n, device in enumerate(asked.split(","))]
+    names = {None: "-", "GPU-0": "0", "GPU-1": "1", "": "cpu"}
+    found = [line.device(run) for run in runs]
+    assert " ".join(names[device and device.uuid] for device in found) == begun
+
+
+def test_a_run_that_goes_on_has_the_device_that_it_asked_for(make):
+    line = make(*CARDS, CPU)
+    run = line.submit(CONFIG, "a", device="cpu")
+    at_work(run)
+    line.stop(run)
+    line.resume(run)
+    assert line.device(run) == CPU
+    line.stop(run)
+    line.close()
+    again = make(CARDS[0])  # a machine without that device, or a server with others
+    again.resume(run)
+    assert again.device(run) == CARDS[0]
+
+
+@pytest.mark.parametrize("device", ["GPU-9", "tpu", "../..", "CPU"])
+def test_a_device_that_is_not_there_is_refused(make, device):
+    line = make(*CARDS, CPU)
+    with pytest.raises(QueueError, match="is not here; choose another"):
+        line.submit(CONFIG, "a", device=device)
+    assert list(record.runs(line.root)) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "owner", "device", "before"),
+    [
+        ("", "a", "", 0),
+        ("a1", "b", "", 1),
+        ("a1", "b", "cpu", 0),
+        ("a1 a2 a3", "a", "", 3),
+        ("a1 a2 a3", "b", "", 1),  # owners take turns
+        ("a1 b1 a2 b2", "c", "", 2),
+        ("a1 a2 a3", "b", "GPU-0", 1),
+    ],
+)
+def test_a_new_run_is_told_how_many_would_stand_before_it(make, asked, owner, device, before):
+    line = make(CARDS[0], CPU)
+    for name in asked.split():
+        line.submit(config(int(name[1])), name[0])
+    assert line.before(owner, device) == before
+    run = line.submit(config(9), owner, device=device)
+    assert line.place(run) == before or not before
+
+
 def test_a_run_on_the_cpu_sees_no_card_and_no_keys(make):
     run = make().submit(CONFIG, "a")
     assert os.getpgid(at_work(run)) != os.getpgid(0)  # Ctrl-C in the terminal is not for the worker
@@ -190,6 +260,112 @@ def test_what_is_too_much_is_refused_in_one_sentence(make, changes, bounds, sent
         line.submit(CONFIG.changed(**changes), "a")
     assert sentence in str(refused.value)
     assert list(record.runs(line.root)) == [other]
+
+
+def kept_network(root: Path, owner: str, name: str = "mine") -> Path:
+    run = create(root, CONFIG, owner)
+    run.set_state(state="finished", kept=name)
+    run.network.write_bytes(b"network")
+    return run.network
+
+
+@pytest.mark.parametrize(
+    ("start", "allowed"),
+    [
+        (lambda _: "", True),
+        (lambda root: str(kept_network(root, "a")), True),
+        (lambda root: str(kept_network(root, "a").parent / ".." / "gone" / "model.keras"), False),
+        (lambda _: str(ROOT / "models" / "objects" / "model.keras"), True),
+        (lambda _: "models/objects/model.keras", True),
+        (lambda root: str(kept_network(root, "b")), False),
+        (lambda root: str(kept_network(root, "a", name="")), False),
+        (lambda root: str(kept_network(root, "a").with_name("last.keras")), False),
+        (lambda _: "/etc/passwd", False),
+        (lambda _: "../../secret.keras", False),
+        (lambda root: str(linked(root)), False),
+        (lambda _: "a\0b", False),
+        (lambda _: "x" * 9999, False),
+    ],
+)
+def test_a_run_starts_only_from_a_network_that_its_owner_kept_or_that_ships(make, monkeypatch, start, allowed):
+    monkeypatch.chdir(ROOT)
+    line = make()
+    config = CONFIG.changed(start=start(line.root))
+    before = len(list(record.runs(line.root)))
+    if allowed:
+        assert line.submit(config, "a").config().start == config.start
+        return
+    with pytest.raises(QueueError, match=r"The page does not start from .*; choose one that you kept or that ships"):
+        line.submit(config, "a")
+    assert len(list(record.runs(line.root))) == before
+    run = create(line.root, config, "a")  # edited by hand
+    run.set_state(state="stopped")
+    with pytest.raises(QueueError, match="The page does not start from"):
+        line.resume(run)
+
+
+def linked(root: Path) -> Path:
+    """A kept network that is a link to something else on this computer."""
+    network = kept_network(root, "a")
+    network.unlink()
+    network.symlink_to("/etc/passwd")
+    return network
+
+
+def test_a_network_that_fits_no_device_is_refused_when_it_is_asked_for(make):
+    small = Device("gpu", 1, "small card", 2 * 10**6, 2 * 10**6, "GPU-s")
+    with pytest.raises(QueueError, match=r"This network needs .* of the 2 MB of small card at most 2 MB can be used"):
+        make(small).submit(CONFIG, "a")
+    assert make(small, CARDS[0]).submit(CONFIG, "a")
+    run = create(make.root, CONFIG, "a")
+    run.set_state(state="stopped")
+    with pytest.raises(QueueError, match="This network needs"):
+        make(small).resume(run)
+
+
+def test_a_run_waits_for_the_memory_of_the_one_at_work_and_begins_without_anybody_asking(make, monkeypatch):
+    free = {"GPU-0": 10**10, "GPU-1": 10**10}
+    monkeypatch.setattr(queue, "at_present", lambda device: replace(device, free=free[device.uuid]))
+    line = make(*CARDS)
+    first = line.submit(config(1), "a")
+    at_work(first)
+    free["GPU-1"] = 10**5
+    second = line.submit(config(2), "b")  # which is not refused
+    assert (line.place(second), second.state().state) == (1, "queued")
+    assert "waits until a run is over" in second.state().message
+    line.stop(first)
+    at_work(second)
+    assert line.device(second).uuid == "GPU-0"
+    assert second.state().message == ""
+
+
+def test_memory_that_others_give_back_is_seen_while_a_run_is_at_work(make, monkeypatch):
+    monkeypatch.setattr(queue, "_LOOK", 0.05)
+    monkeypatch.setattr(queue, "_TIDY", 0.05)
+    free = {"GPU-0": 10**10, "GPU-1": 10**5}
+    monkeypatch.setattr(queue, "at_present", lambda device: replace(device, free=free[device.uuid]))
+    line = make(*CARDS)
+    at_work(line.submit(config(1), "a"))
+    second = line.submit(config(2), "b")
+    assert line.place(second) == 1
+    free["GPU-1"] = 10**10
+    at_work(second)
+
+
+def test_where_no_run_is_at_work_too_little_memory_is_said_and_the_next_one_has_its_turn(make, monkeypatch):
+    line = make(CARDS[0])
+    first = line.submit(config(1), "a")
+    at_work(first)
+    large, small = line.submit(config(2).changed(batch_size=1024), "a"), line.submit(config(3), "a")
+    enough = layers.memory(CONFIG.network(), CONFIG.input().shape, CONFIG.batch_size).total
+    monkeypatch.setattr(queue, "at_present", lambda device: replace(device, free=enough))
+    line.stop(first)
+    at_work(small)
+    assert large.state().state == "failed"
+    assert "for a batch of 1,024 pictures (" in large.state().message
+    assert (
+        "are free now; choose a batch of 32, or start it again when other programs take less." in large.state().message
+    )
 
 
 def test_a_run_without_a_time_gets_the_longest_allowed(make):
@@ -277,7 +453,7 @@ def test_pictures_that_cannot_be_stored_leave_nothing_behind(make, store, error,
     line = make(pictures=10)
     if error is None:
         run = line.submit(CONFIG.changed(data=""), "a", store)
-        assert stored_pictures(run) == 10
+        assert count(run) == 10
         at_work(run)
         return
     with pytest.raises(error, match=sentence):
@@ -319,7 +495,8 @@ def test_a_run_in_line_can_be_stopped_and_gone_on_with(make):
     ("mode", "state", "sentence"),
     [
         ("signal 9", "interrupted", "most likely because memory ran out"),
-        ("signal 11", "interrupted", "was ended by signal 11. Go on from the last whole epoch."),
+        ("signal 9", "interrupted", " No epoch was whole yet: start it again."),
+        ("signal 11", "interrupted", "was ended by signal 11. No epoch was whole yet: start it again."),
         ("exit 134:terminate called after throwing std::bad_alloc", "failed", "The memory was not enough"),
         ("exit 1:MemoryError", "failed", "The memory was not enough"),
         ("exit 3:something else", "failed", "Training broke off without a word. The details are in "),
@@ -421,10 +598,10 @@ def test_a_directory_deleted_behind_the_queues_back_holds_nothing_up(make):
 def test_a_spare_worker_is_handed_the_next_run(make):
     line = make()
     line.warm()
-    until(line.ready)
+    until(lambda: ready(line))
     spare = line._spares[0].process.pid
     assert at_work(line.submit(CONFIG, "a")) == spare
-    assert not line.ready()
+    assert not ready(line)
 
 
 def test_after_a_run_the_next_spare_worker_waits_while_the_page_is_open(make):
@@ -434,7 +611,7 @@ def test_after_a_run_the_next_spare_worker_waits_while_the_page_is_open(make):
     at_work(run)
     assert line._spares == []
     line.stop(run)
-    until(line.ready)
+    until(lambda: ready(line))
 
 
 def test_a_spare_worker_is_let_go_when_nobody_came(make, monkeypatch):
@@ -442,7 +619,7 @@ def test_a_spare_worker_is_let_go_when_nobody_came(make, monkeypatch):
     monkeypatch.setattr(queue, "_TIDY", 0.05)
     line = make()
     line.warm()
-    until(line.ready)
+    until(lambda: ready(line))
     pid = line._spares[0].process.pid
     monkeypatch.setattr(queue, "SPARE", 0.2)
     line.warm()
@@ -464,7 +641,7 @@ def test_a_spare_worker_that_cannot_start_is_not_tried_for_ever(make):
 def test_a_spare_worker_that_was_killed_does_not_take_a_run_with_it(make):
     line = make()
     line.warm()
-    until(line.ready)
+    until(lambda: ready(line))
     spare = line._spares[0].process
     with line._lock:  # the queue has not heard of its end yet
         spare.kill()
@@ -495,6 +672,48 @@ def test_a_paused_run_gives_way_after_a_while_if_others_wait(make, monkeypatch):
     until(lambda: line.place(other) == 0)
     assert "because others were waiting" in until(lambda: run.state().message)
     assert run.state().state == "stopped"
+
+
+def test_a_pause_is_no_time_at_work(make, monkeypatch):
+    monkeypatch.setattr(queue, "_LOOK", 0.05)
+    monkeypatch.setattr(queue, "_TIDY", 0.05)
+    line = make(minutes=0.01)  # 0.9 seconds are too long
+    run = line.submit(CONFIG, "a")
+    at_work(run)
+    line.pause(run)
+    time.sleep(1.5)
+    assert run.state().state == "running"
+    line.go(run)
+    order = next(iter(line._working.values()))
+    assert 0 < order.worked() < 0.9
+    until(lambda: "took much longer" in run.state().message)
+
+
+def test_finish_ends_a_pause(make):
+    line = make(mode="deaf")
+    run = line.submit(CONFIG, "a")
+    at_work(run)
+    line.pause(run)
+    line.finish(run)
+    assert next(iter(line._working.values())).paused == 0
+
+
+@pytest.mark.parametrize(
+    ("done", "sentence"),
+    [
+        (0, "Stopped. No epoch was whole yet: start it again."),
+        (3, "Stopped. Go on from the last whole epoch, or score the network as it is."),
+        (CONFIG.epochs, "Stopped. All epochs are done: score the network as it is."),
+    ],
+)
+def test_a_stopped_run_says_what_can_be_done_with_it(make, done, sentence):
+    line = make(mode="deaf")
+    run = line.submit(CONFIG, "a")
+    at_work(run)
+    if done:
+        (run.path / "progress.json").write_text(json.dumps({"epoch": done}))
+    line.stop(run)
+    assert run.state().message == sentence
 
 
 def test_a_run_that_goes_on_far_beyond_its_time_is_stopped(make, monkeypatch):
@@ -528,7 +747,7 @@ from pathlib import Path
 from cnnviz.training.config import TrainingConfig
 from cnnviz.training.device import Device
 from cnnviz.training.queue import Bounds, Queue
-line = Queue(Path(sys.argv[1]), sys.argv[2], [Device("cpu", 0, "CPU", 0, 0)], Bounds(room=0))
+line = Queue(Path(sys.argv[1]), sys.argv[2], [Device("cpu", 0, "CPU", 8 * 10**9, 0)], Bounds(room=0))
 runs = [line.submit(TrainingConfig("digits", seed=seed), "a") for seed in (1, 2)]
 line._keep_spare()
 while not runs[0].state().pid:
@@ -617,24 +836,74 @@ def test_a_run_of_another_program_is_neither_stopped_nor_deleted_from_here(make)
     assert not run.path.exists()
 
 
+def shown(run: Run) -> set[str]:
+    """What there is of a run, and what its only snapshot shows."""
+    there = {"run": run.path, "card": run.card, "network": run.network, "pictures": run.path / "pictures.npz"}
+    with np.load(run.snapshots / "00001.npz") as arrays:
+        return {name for name, path in there.items() if path.exists()} | set(arrays.files)
+
+
+def with_photos(root: Path, state: str = "finished", **values: object) -> Run:
+    run = create(root, CONFIG, "a")
+    run.set_state(state=state, **values)
+    np.savez(run.snapshots / "00001.npz", picture=np.ones(3), maps_0=np.ones(3), kernels=np.ones(3))
+    run.card.write_text("{}")
+    run.network.write_bytes(b"network")
+    pictures(3)(run)
+    return run
+
+
+RECORD = {"run", "card", "network", "kernels"}
+SHOWN = {"pictures", "picture", "maps_0"}
+
+
 @pytest.mark.parametrize(
     ("days", "own", "kept", "left"),
     [
-        (6.9, True, "", {"run", "pictures", "snapshot"}),
-        (7.1, True, "", set()),
-        (7.1, True, "mine", {"run"}),
-        (7.1, False, "", {"run", "snapshot"}),
+        (6.9, True, "", RECORD | SHOWN),
+        (7.1, True, "", RECORD),
+        (7.1, True, "mine", RECORD),
+        (7.1, False, "", RECORD | {"picture", "maps_0"}),
     ],
 )
-def test_photos_are_stored_for_seven_days(tmp_path, days, own, kept, left):
-    run = create(tmp_path, CONFIG, "a")
-    run.set_state(state="finished", kept=kept)
-    (run.snapshots / "00001.npz").write_bytes(b"a picture")
-    if own:
-        pictures(3)(run)
+def test_photos_and_what_shows_them_are_stored_for_seven_days_and_the_run_stays(tmp_path, days, own, kept, left):
+    run = with_photos(tmp_path, kept=kept)
+    if not own:
+        (run.path / "pictures.npz").unlink()
     upkeep.forget_photos(tmp_path, now=time.time() + days * 86_400)
-    there = {"run": run.path, "pictures": run.path / "pictures.npz", "snapshot": run.snapshots / "00001.npz"}
-    assert {name for name, path in there.items() if path.exists()} == left
+    assert shown(run) == left
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda run: (run.path / "state.json").write_text('{"format": 99, "state": "sleeping"}'),
+        lambda run: (run.path / "state.json").write_text("{"),
+        lambda run: (run.path / "state.json").unlink(),
+        lambda run: (run.snapshots / "00001.npz").chmod(0o000),
+        lambda run: run.path.rename(run.path.with_name("20269999-999999-00000000")),
+    ],
+    ids=["newer", "cut off", "gone", "closed", "odd name"],
+)
+def test_an_odd_record_is_never_deleted_and_does_not_keep_the_photos_of_others(tmp_path, harm):
+    runs = [with_photos(tmp_path) for _ in range(3)]
+    names = [path.name for path in sorted(tmp_path.iterdir())]
+    odd = record.find(tmp_path, names[1])
+    harm(odd)
+    upkeep.forget_photos(tmp_path, now=time.time() + 8 * 86_400)
+    left = [path for path in tmp_path.iterdir() if path.name not in (names[0], names[2])]
+    assert len(left) == 1
+    assert (left[0] / "model.keras").exists()
+    for name in (names[0], names[2]):
+        assert shown(record.find(tmp_path, name)) == RECORD
+    assert len(runs) == 3
+
+
+def test_the_photos_of_a_run_at_work_or_known_to_wait_stay(tmp_path):
+    runs = [with_photos(tmp_path) for _ in range(2)]
+    with lock.take(runs[0].lock):
+        upkeep.forget_photos(tmp_path, {runs[1].id}, time.time() + 8 * 86_400)
+    assert [shown(run) for run in runs] == [RECORD | SHOWN] * 2
 
 
 def test_the_runs_are_for_the_servers_eyes_only(make):
@@ -642,7 +911,7 @@ def test_the_runs_are_for_the_servers_eyes_only(make):
     assert stat.S_IMODE(line.root.stat().st_mode) == 0o700
 
 
-# a run of 4 epochs of 100 steps; the clock is that of the events
+# a run of 4 epochs of 100 steps; the clock is that of training
 @pytest.mark.parametrize(
     ("events", "minutes", "left"),
     [
@@ -650,7 +919,8 @@ def test_the_runs_are_for_the_servers_eyes_only(make):
         ([("start", 0, 0)], 60, None),
         ([("start", 0, 0), ("step", 10, 100)], 60, 30),  # 0.1 s a step, 300 to go
         ([("start", 0, 0), ("step", 2, 10), ("epoch", 9, 99), ("step", 40, 200)], 60, 40),
-        ([("start", 0, 0), ("step", 400, 200)], 3, 180),  # the time allowed is over before
+        ([("start", 0, 0), ("step", 100, 50)], 3, 80),  # the time allowed is over before
+        ([("start", 120, 50), ("step", 150, 60)], 3, 30),  # and the time before counts
         ([("start", 0, 0), ("step", 50, 50), ("start", 500, 100), ("step", 510, 200)], 60, 20),  # resumed
         ([("start", 0, 0), ("step", "soon", None)], 60, None),
         ([("start", 0, 0), ("step", 40, 400)], 60, 0),
@@ -662,7 +932,7 @@ def test_the_time_left_follows_from_the_pace(tmp_path, events, minutes, left):
     order.begin()
     with (run.path / "events.jsonl").open("w") as file:
         for kind, at, step in events:
-            file.write(json.dumps({"kind": kind, "time": at, "step": step, "epochs": 4, "steps": 100}) + "\n")
+            file.write(json.dumps({"kind": kind, "seconds": at, "step": step, "epochs": 4, "steps": 100}) + "\n")
     assert order.seconds_left() == (None if left is None else pytest.approx(left, abs=0.5))
 
 
@@ -671,10 +941,9 @@ def test_the_wait_is_the_rest_of_this_run_and_the_length_of_those_before(make):
     run, second, third = (line.submit(config(1), owner) for owner in "abc")
     at_work(run)
     assert [line.wait(run), line.wait(second)] == [0, None]
-    now = time.time()
-    for kind, at, step in (("start", now - 10, 0), ("step", now, 100)):
+    for kind, at, step in (("start", 0, 0), ("step", 10, 100)):
         with (run.path / "events.jsonl").open("a") as file:
-            file.write(json.dumps({"kind": kind, "time": at, "step": step, "epochs": 4, "steps": 100}) + "\n")
+            file.write(json.dumps({"kind": kind, "seconds": at, "step": step, "epochs": 4, "steps": 100}) + "\n")
     assert line.wait(second) == pytest.approx(30, abs=1)
     assert line.wait(third) == pytest.approx(60, abs=1.5)
     line.stop(run)

@@ -58,6 +58,15 @@ def test_broken_lines_are_passed_over(run, tail, steps):
     assert [event["step"] for event in run.events()[0]] == steps
 
 
+def test_half_a_line_of_a_process_that_is_gone_does_not_spoil_the_next(run):
+    run.append("step", step=1)
+    with (run.path / "events.jsonl").open("ab") as file:
+        file.write(b'{"kind": "step", "st')
+    run.append("step", step=2)
+    run.append("step", step=3)
+    assert [event["step"] for event in run.events()[0]] == [1, 2, 3]
+
+
 def test_half_a_line_is_read_once_it_is_whole(run):
     path = run.path / "events.jsonl"
     path.write_bytes(b'{"kind": "step", ')

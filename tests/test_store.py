@@ -2,14 +2,16 @@
 
 import sys
 import threading
+import time
 import weakref
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from cnnviz.images import Photo
-from cnnviz.ui.store import IDLE_SECONDS, PhotoStore
+from cnnviz.ui.store import IDLE_SECONDS, Store
 
 MINUTE = 60
 
@@ -29,10 +31,13 @@ def photo(name: str, size: int = 300) -> Photo:
     return Photo(name, np.zeros((1, size // 3, 3), np.uint8), name, ())
 
 
-def held(store: PhotoStore, *owners: str) -> str:
+def photos(clock: Callable[[], float] = time.monotonic, max_bytes: int = 10**9) -> Store[Photo]:
+    return Store(lambda photo: photo.pixels.nbytes, clock, max_bytes)
+
+
+def held(store: Store[Photo], *owners: str) -> str:
     """The names of the photos that the owners find, "-" where there is none."""
-    photos = [store.get(owner) for owner in owners]
-    return " ".join(found.name if found else "-" for found in photos)
+    return " ".join(found.name if found else "-" for found in map(store.get, owners))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +59,7 @@ def held(store: PhotoStore, *owners: str) -> str:
 )
 def test_a_photo_leaves_sixty_minutes_after_its_owner_was_last_seen(story, expected):
     clock = Clock()
-    store = PhotoStore(clock)
+    store = photos(clock)
     for step in story.split():
         match step:
             case "a":
@@ -84,7 +89,7 @@ def test_the_idle_hour_is_an_hour():
 def test_sweeping_frees_the_memory_of_those_who_are_away_and_of_nobody_else(minute, left):
     clock = Clock()
     start = clock.now
-    store = PhotoStore(clock)
+    store = photos(clock)
     alive = {}
     for at, owner in ((0, "a"), (0, "b"), (20, "c")):
         clock.now = start + at * MINUTE
@@ -100,7 +105,7 @@ def test_sweeping_frees_the_memory_of_those_who_are_away_and_of_nobody_else(minu
 
 
 def test_owners_do_not_see_each_other():
-    store = PhotoStore(Clock())
+    store = photos(Clock())
     store.put("a", photo("of a"))
     assert held(store, "a", "b", "", "A") == "of a - - -"
     store.put("b", photo("of b"))
@@ -110,7 +115,7 @@ def test_owners_do_not_see_each_other():
 
 
 def test_a_new_photo_takes_the_place_of_the_old_one():
-    store = PhotoStore(Clock(), max_bytes=600)
+    store = photos(Clock(), max_bytes=600)
     for name in ("first", "second", "third"):
         store.put("a", photo(name, 600))
     assert held(store, "a") == "third"
@@ -137,7 +142,7 @@ def test_a_new_photo_takes_the_place_of_the_old_one():
 )
 def test_beyond_the_room_there_is_those_away_longest_make_way(steps, left):
     clock = Clock()
-    store = PhotoStore(clock, max_bytes=900)
+    store = photos(clock, max_bytes=900)
     sizes = {"put": 300, "wide": 600, "big": 900, "huge": 3000}
     for step in steps.split(", "):
         clock.now += 1
@@ -152,7 +157,7 @@ def test_beyond_the_room_there_is_those_away_longest_make_way(steps, left):
 
 
 def test_many_threads_share_a_store_without_mixing_or_outgrowing_it():
-    store = PhotoStore(max_bytes=300 * 20)
+    store = photos(max_bytes=300 * 20)
     wrong: list[object] = []
     found: Counter[bool] = Counter()
 
@@ -185,3 +190,28 @@ def test_many_threads_share_a_store_without_mixing_or_outgrowing_it():
     assert found[True] > 100
     left = [owner for owner in (f"{me}-{turn}" for me in range(8) for turn in range(5)) if store.get(owner)]
     assert 0 < len(left) <= 20
+
+
+@pytest.mark.parametrize(
+    ("steps", "gone"),
+    [
+        ("a", ""),
+        ("a drop", "a"),
+        ("a drop drop", "a"),
+        ("a a", "a"),
+        ("a wait", "a"),
+        ("a b", "a"),  # there is room for one
+    ],
+)
+def test_what_is_let_go_is_told_so_once(steps, gone):
+    clock, told = Clock(), list[str]()
+    store = Store[str](lambda _: 1, clock, 1, told.append)
+    for step in steps.split():
+        if step == "drop":
+            store.drop("a")
+        elif step == "wait":
+            clock.now += IDLE_SECONDS
+            store.sweep()
+        else:
+            store.put(step, step)
+    assert " ".join(told) == gone

@@ -16,15 +16,16 @@ import pytest
 from cnnviz.training import lock, record
 from cnnviz.training.config import TrainingConfig
 from cnnviz.training.device import Device
+from cnnviz.training.endings import FULL, INTERRUPTED, MEMORY, STOPPED
 from cnnviz.training.queue import Bounds, Queue, QueueError
 from cnnviz.training.record import Run, create
-from cnnviz.training.worker import FULL, INTERRUPTED, MEMORY, STOPPED
 
 pytestmark = [pytest.mark.keras, pytest.mark.skipif(sys.platform != "linux", reason="ends processes as Linux does")]
 
 ROOT = Path(__file__).resolve().parents[1]
 CPU = Device("cpu", 0, "CPU", 8 * 10**9, 8 * 10**9)
 ENDLESS = TrainingConfig("drawn-shapes", number=60, batch_size=8, epochs=1000)
+ON = "Go on from the last whole epoch, or score the network as it is."
 PATIENCE = 120.0  # seconds, on a machine that has other things to do
 
 
@@ -89,7 +90,7 @@ def test_a_run_is_paused_stopped_gone_on_with_killed_gone_on_with_and_scored(lin
     assert seconds < 1
     assert not alive(pid)
     assert not lock.taken(run.lock)
-    assert (run.state().state, run.state().message, run.state().pid) == ("stopped", STOPPED, 0)
+    assert (run.state().state, run.state().message, run.state().pid) == ("stopped", f"{STOPPED} {ON}", 0)
     assert events(run, "end")[-1]["state"] == "stopped"
     assert run.events()[0][-1]["kind"] == "end"
     whole = events(run, "epoch")[-1]["epoch"]
@@ -103,7 +104,8 @@ def test_a_run_is_paused_stopped_gone_on_with_killed_gone_on_with_and_scored(lin
     os.kill(pid, signal.SIGKILL)
     until(lambda: idle(line, run), 5)
     assert run.state().state == "interrupted"
-    assert "most likely because memory ran out. Go on from the last whole epoch" in run.state().message
+    assert "most likely because memory ran out" in run.state().message
+    assert run.state().message.endswith(ON)
     whole = json.loads((run.path / "progress.json").read_text())["epoch"]
 
     line.resume(run)
@@ -117,7 +119,7 @@ def test_a_run_is_paused_stopped_gone_on_with_killed_gone_on_with_and_scored(lin
 
 def test_a_spare_worker_trains_at_once_and_a_run_deleted_at_work_leaves_nothing(line):
     line.warm()
-    until(line.ready)
+    until(lambda: any(worker.ready for worker in line._spares))
     spare = line._spares[0].process.pid
     began = time.monotonic()
     run = line.submit(ENDLESS.changed(seed=2), "a")
@@ -141,7 +143,7 @@ def test_a_run_can_be_stopped_while_its_worker_still_imports(line):
     line.stop(run)
     assert time.monotonic() - began < 1
     assert worker.poll() is not None
-    assert run.state().state == "stopped"
+    assert (run.state().state, run.state().message) == ("stopped", f"{STOPPED} No epoch was whole yet: start it again.")
     line.delete(run)
 
 
@@ -186,8 +188,8 @@ def test_a_full_disk_is_said_and_the_last_whole_epoch_is_there(small_disk):
             file.write(bytes(4096))
     until(lambda: idle(line, run), 30)
     assert not alive(pid)
-    assert (run.state().state, run.state().message) == ("failed", FULL)
-    assert events(run, "end")[-1]["message"] == FULL
+    assert (run.state().state, run.state().message) == ("failed", f"{FULL} {ON}")
+    assert events(run, "end")[-1]["message"] == f"{FULL} {ON}"
     with zipfile.ZipFile(run.checkpoint) as checkpoint:
         assert checkpoint.testzip() is None
     assert not list(run.path.glob(".*"))
@@ -228,7 +230,7 @@ def test_the_worker_of_a_killed_server_ends_and_the_run_can_go_on(tmp_path):
         began = time.monotonic()
     until(lambda: not alive(pid), 5)
     print(f"ended {time.monotonic() - began:.3f} s after its server")
-    assert (run.state().state, run.state().message, run.state().pid) == ("interrupted", INTERRUPTED, 0)
+    assert (run.state().state, run.state().message, run.state().pid) == ("interrupted", f"{INTERRUPTED} {ON}", 0)
     assert run.checkpoint.exists()
 
 

@@ -35,9 +35,10 @@ def main() -> None:
     not_for = f"{card.not_for} {given.not_for}".strip()
     data = {**card.data, "licence": given.licence or card.data["licence"]}
     training = {**card.training, **({"started_from": given.started_from} if given.started_from else {})}
+    score = card.test.words()
     card = replace(card, name=given.name, title=given.title, data=data, training=training, not_for=not_for)
     write_card(card, folder / FILE)
-    print(f"{folder.name}: {card.test.words()}")
+    print(f"{folder.name}: {score}")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def open_archive(source: Path | bytes, name: str) -> Archive:
     if size > MAX_ARCHIVE_BYTES:
         raise DataError(
             f"{name} has {size / 1e6:,.0f} MB, and at most {MAX_ARCHIVE_BYTES / 1e6:.0f} MB can be opened as a zip; "
-            "unpack it and give the folder, or make a zip of fewer pictures."
+            "make a zip of fewer or smaller pictures."
         )
     records, directory = _records(size, read_at, name)
     limits = _limits(records, directory, name)
@@ -159,7 +159,7 @@ def _records(size: int, read_at: ReadAt, name: str) -> tuple[list[_Record], int]
     if end is None:
         if read_at(0, 4) in (b"PK\3\4", b"PK\7\x08"):
             raise DataError(f"{name} is cut off: the end of the zip is missing; copy or download it again.")
-        raise DataError(f"{name} is no zip; give a zip, or a folder with one folder per class.")
+        raise DataError(f"{name} is no zip; give one that holds one folder of pictures per class.")
     _, disk, first_disk, length, start, _ = _END.unpack_from(tail, end)
     if (disk, first_disk) not in ((0, 0), (0xFFFF, 0xFFFF), (0, 0xFFFF)):
         raise DataError(f"{name} is one part of a zip in several parts; make a zip in one part.")

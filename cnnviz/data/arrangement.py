@@ -11,6 +11,7 @@ from cnnviz.data.dataset import SPLITS, DataError, Entry
 Parts = tuple[str, ...]  # a path inside the data set
 
 WANTED = "a folder (or a zip) that holds one folder of pictures per class, such as cats and dogs"
+_FILL = "put one folder of pictures per class into it, such as cats and dogs"
 PACKED = frozenset((".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"))
 _PICTURES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"))
 _PICTURES |= {".avif", ".heic", ".heif"}
@@ -48,8 +49,8 @@ def arranged(
     """
     pictured = [parts for parts in files if suffix(parts[-1]) in _PICTURES]
     if not pictured:
-        seen = f" ({lines_of(passed_over)[0]})" if passed_over else ""
-        raise DataError(f"{name} holds no pictures{seen}; give {WANTED}.")
+        seen = f" ({_first(lines_of(passed_over))})" if passed_over else ""
+        raise DataError(f"{name} holds no pictures{seen}; {_FILL}.")
     wrapping = _wrapping(pictured)
     depth = len(wrapping)
     inner = [parts[depth:] for parts in pictured if parts[:depth] == wrapping]
@@ -85,6 +86,12 @@ def arranged(
     entries = tuple(Entry(unique, label, split) for unique, (_, label, split, _) in zip(names, members, strict=True))
     _note_missing(entries, labels, passed_over)
     return labels, entries, [index for _, _, _, index in members]
+
+
+def _first(lines: tuple[str, ...], most: int = 3) -> str:
+    """The first lines as part of a sentence, none of them long."""
+    short = [line if len(line) <= 160 else f"{line[:60]} … {line[-90:]}" for line in lines[:most]]
+    return "; ".join(short) + (f"; and {len(lines) - most} more" if len(lines) > most else "")
 
 
 def _note_missing(entries: tuple[Entry, ...], labels: tuple[str, ...], passed_over: dict[str, str]) -> None:

@@ -68,6 +68,35 @@ class Scan:
         """A group number for each picture, as the function groups has it."""
         return groups(self.fingerprints, self.pairs)
 
+    def compare(self, progress: Callable[[float], None], stop: Callable[[], bool]) -> None:
+        """Look for the near-copies now, so that `pairs` has them; progress gets the share done, Stopped as in scan."""
+
+        def look(share: float) -> None:
+            if stop():
+                raise Stopped
+            progress(share)
+
+        self.__dict__["pairs"] = near_copies(self.fingerprints, look)
+
+    def select(self, indices: Sequence[int]) -> "Scan":
+        """The scan of these pictures only, in this order; the near-copies found among all are not looked for again."""
+        chosen = Scan(
+            tuple(self.fingerprints[index] for index in indices),
+            {new: self.errors[old] for new, old in enumerate(indices) if old in self.errors},
+        )
+        first: dict[str, int] = {}
+        for new, one in enumerate(chosen.fingerprints):
+            if one is not None:
+                first.setdefault(one.digest, new)
+        pairs = []
+        for pair in self.pairs:
+            one, two = self.fingerprints[pair.first], self.fingerprints[pair.second]
+            if one is not None and two is not None and one.digest in first and two.digest in first:
+                low, high = sorted((first[one.digest], first[two.digest]))
+                pairs.append(Pair(low, high, pair.mirrored))
+        chosen.__dict__["pairs"] = sorted(pairs)
+        return chosen
+
 
 class Stopped(Exception):
     """The scan was stopped on request."""
@@ -178,10 +207,11 @@ def groups(fingerprints: Sequence[Fingerprint | None], pairs: Sequence[Pair] | N
     return [root(index) for index in range(len(fingerprints))]
 
 
-def near_copies(fingerprints: Sequence[Fingerprint | None]) -> list[Pair]:
+def near_copies(fingerprints: Sequence[Fingerprint | None], look: Callable[[float], None] | None = None) -> list[Pair]:
     """All pairs of different pictures that show the same, as likeness.py tells it.
 
-    Of exact copies the first stands for all; pictures that are almost plain are near-copies of nothing.
+    Of exact copies the first stands for all; pictures that are almost plain are near-copies of nothing. look: called
+    now and then with the share that is done, 0..1; what it raises ends the search.
     """
     first: dict[str, int] = {}
     for index, one in enumerate(fingerprints):
@@ -196,6 +226,7 @@ def near_copies(fingerprints: Sequence[Fingerprint | None]) -> list[Pair]:
         np.array([one.mirrored for one in chosen], np.uint64),
         np.array([one.thumb for one in chosen]),
         np.array([one.tint for one in chosen]),
+        look,
     )
     return [Pair(index_of[one], index_of[two], mirrored) for one, two, mirrored in found]
 

@@ -1,6 +1,6 @@
 """Likeness: which pictures of a pile show the same, told from their hashes, thumbnails and colors alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ _CHANCE = 15.3  # standard deviations of the correlation of two strangers that a
 _BEFORE = 0.43  # by which the details of near-copies may be less alike before they are laid over each other
 _STRANGERS = 300  # pairs from which on their correlation can be told; with fewer DETAIL is asked for
 _ROWS, _COLUMNS = 128, 8192  # hashes compared at a time; they and their differences stay in the processor's cache
+_AT_ONCE = 256  # pairs laid over each other between two calls of `look`
 
 Hashes = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
@@ -30,12 +31,17 @@ Indices = NDArray[np.int64]
 
 
 def alike(
-    hashes: Hashes, mirrored: Hashes, thumbs: NDArray[np.uint8], tints: NDArray[np.uint8]
+    hashes: Hashes,
+    mirrored: Hashes,
+    thumbs: NDArray[np.uint8],
+    tints: NDArray[np.uint8],
+    look: Callable[[float], None] | None = None,
 ) -> list[tuple[int, int, bool]]:
     """All pairs that show the same: resized, compressed again, cropped a little, lighter, mirrored.
 
     hashes, mirrored: (n,), of the pictures and of their mirror images. thumbs: (n, THUMB, THUMB), grey.
     tints: (n, h, w, 2), chroma. Returns (one, two, whether two is mirrored) with one < two, in order.
+    look: called now and then with the share that is done, 0..1; what it raises ends the search.
 
     Candidates are pairs whose hashes differ in at most MOST_BITS. Their thumbnails are laid over each other (shifted,
     stretched, turned by up to MOVED pixels) and must then agree as a whole, in detail and in color; brightness and
@@ -43,16 +49,20 @@ def alike(
     _CHANCE deviations above what two strangers of the same pile have in common. Where more than MOST_CANDIDATES pairs
     have like hashes, fewer bits may differ.
     """
+    look = look or _nothing
     details = _details(thumbs)
     needed = _needed(details)
     # what may yet be gained by laying them over each other; little, where so much is asked for
     enough = needed - _BEFORE * (1 - needed) / (1 - DETAIL)
-    ones, twos, flipped = _candidates(hashes, mirrored)
+    ones, twos, flipped = _candidates(hashes, mirrored, look)
     kept = _correlations(details, ones, twos, flipped) >= enough
     kept &= _tint_apart(tints, ones, twos, flipped) <= TINT
     work = list(zip(ones[kept].tolist(), twos[kept].tolist(), flipped[kept].tolist(), strict=True))
+    same: list[bool] = []
     with ThreadPoolExecutor(2) as pool:
-        same = list(pool.map(partial(_same, thumbs, needed), work))
+        for start in range(0, len(work), _AT_ONCE):
+            same += pool.map(partial(_same, thumbs, needed), work[start : start + _AT_ONCE])
+            look(0.5 + 0.5 * len(same) / len(work))
     # a symmetrical picture and its copy are found both ways: once is enough
     pairs: dict[tuple[int, int], bool] = {}
     for (one, two, is_mirrored), agrees in zip(work, same, strict=True):
@@ -61,13 +71,18 @@ def alike(
     return [(one, two, is_mirrored) for (one, two), is_mirrored in sorted(pairs.items())]
 
 
-def _candidates(hashes: Hashes, mirrored: Hashes) -> tuple[Indices, Indices, Flags]:
+def _nothing(_: float) -> None:
+    """Nobody looks."""
+
+
+def _candidates(hashes: Hashes, mirrored: Hashes, look: Callable[[float], None]) -> tuple[Indices, Indices, Flags]:
     """Index pairs one < two, and whether two is mirrored; those with the fewest bits apart where there are too many."""
     found = np.empty((0, 4), np.int64)  # one, two, mirrored, bits apart
     waiting: list[Indices] = []
     limit, number = MOST_BITS, 0
     for is_mirrored, others in enumerate((hashes, mirrored)):
         for top, left in _tiles(len(hashes)):
+            look(0.25 * (is_mirrored + top / len(hashes)))
             apart = np.bitwise_count(hashes[top : top + _ROWS, np.newaxis] ^ others[left : left + _COLUMNS])
             one, two = np.nonzero(apart <= limit)
             if len(one) == 0:

@@ -55,9 +55,21 @@ class Preprocessing:
     def shape(self) -> tuple[int, int, int]:
         return (self.height, self.width, self.channels)
 
+    def window(self, rows: int, columns: int) -> tuple[int, int, int, int]:
+        """(top, left, height, width) of what is used of a picture of this many rows and columns, in its pixels.
+
+        With "crop" the largest middle part of the input's aspect ratio, at least one pixel each way; else all of it.
+        """
+        if self.fit != "crop":
+            return 0, 0, rows, columns
+        scale = min(rows / self.height, columns / self.width)
+        tall, wide = max(1, round(self.height * scale)), max(1, round(self.width * scale))
+        return (rows - tall) // 2, (columns - wide) // 2, tall, wide
+
     def picture(self, pixels: Pixels) -> Pixels:
         """uint8 (H, W, 3) RGB -> uint8 (height, width, channels): fitted and sized, not yet scaled."""
-        fitted = _resized(pixels, self.height, self.width, self.fit)
+        top, left, tall, wide = self.window(pixels.shape[0], pixels.shape[1])
+        fitted = _resized(pixels[top : top + tall, left : left + wide], self.height, self.width, self.fit)
         if self.color == "grey":
             return np.ascontiguousarray(cv2.cvtColor(fitted, cv2.COLOR_RGB2GRAY)[..., np.newaxis])
         return np.ascontiguousarray(fitted)
@@ -95,13 +107,7 @@ class Preprocessing:
 
 def _resized(pixels: Pixels, height: int, width: int, fit: str) -> Pixels:
     rows, columns = pixels.shape[:2]
-    if fit == "crop":
-        # the largest middle part of the input's aspect ratio, at least one pixel each way
-        scale = min(rows / height, columns / width)
-        tall, wide = max(1, round(height * scale)), max(1, round(width * scale))
-        top, left = (rows - tall) // 2, (columns - wide) // 2
-        return _resize(pixels[top : top + tall, left : left + wide], height, width)
-    if fit == "stretch":
+    if fit != "letterbox":
         return _resize(pixels, height, width)
     scale = min(height / rows, width / columns)
     tall, wide = max(1, round(rows * scale)), max(1, round(columns * scale))

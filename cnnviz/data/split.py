@@ -17,6 +17,7 @@ from cnnviz.images import Pixels
 
 FORMAT = 1
 FRACTIONS = (0.7, 0.2, 0.1)  # train, validation, test
+FILE, DIGESTS = "split.json", "digests.json"  # beside a network: in its run's directory, and where it was taken away
 File = tuple[str, str]  # name and digest
 
 
@@ -61,6 +62,10 @@ class Split:
     def _digests(self) -> dict[str, str]:
         return dict((*self.train, *self.validation, *self.test))
 
+    def digests(self) -> dict[str, Any]:
+        """JSON object with the digests of each side, sorted: what tells the pictures without telling about them."""
+        return {"format": FORMAT, **{side: sorted(digest for _, digest in getattr(self, side)) for side in SPLITS}}
+
     def to_json(self) -> dict[str, Any]:
         return {
             "format": FORMAT,
@@ -103,6 +108,32 @@ class Split:
             if isinstance(error, DataError):
                 raise
             raise DataError("The split is not one that this program wrote; train anew to make another.") from None
+
+
+def sides(folder: Path) -> dict[str, str] | None:
+    """Digest -> side of the pictures that the network in this folder was made with; None where nothing is known.
+
+    DataError with a sentence where what is known cannot be read.
+    """
+    if (folder / FILE).exists():
+        content = Split.load(folder / FILE).digests()
+    elif (folder / DIGESTS).exists():
+        try:
+            content = json.loads((folder / DIGESTS).read_text("utf-8"))
+            newer = content["format"] > FORMAT
+            whole = newer or all(isinstance(one, str) for side in SPLITS for one in content[side])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            newer = whole = False
+        if newer:
+            raise DataError(
+                f"{DIGESTS} has format {content['format']}, newer than this program's {FORMAT}; update cnnviz."
+            )
+        if not whole:
+            raise DataError(f"{DIGESTS} beside the network cannot be read; take the network away anew.")
+    else:
+        return None
+    # a picture on two sides was learned from
+    return {digest: side for side in reversed(SPLITS) for digest in content[side]}
 
 
 def make_split(

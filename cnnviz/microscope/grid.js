@@ -4,8 +4,8 @@
 const READABLE = 7 // columns: beyond it cells are too small for numbers of 12 px
 const GAP = 1 // CSS pixels between the cells of a canvas
 
-// `point` is told the number of the cell under the pointer, or null.
-function mountGrid(figure, point) {
+// `point` is told the number of the cell under the pointer, or null; `choose`, if given, of the cell that is clicked.
+function mountGrid(figure, point, choose = null) {
   const table = figure.querySelector(".cells")
   const canvas = document.createElement("canvas")
   let size = ""
@@ -33,6 +33,11 @@ function mountGrid(figure, point) {
         if (testid) cell.dataset.testid = testid
         cell.onpointerenter = () => point(n)
         cell.onpointerleave = () => point(null)
+        if (choose) {
+          cell.onclick = () => choose(n)
+          cell.setAttribute("role", "button")
+          cell.tabIndex = -1
+        }
         return cell
       })
       table.replaceChildren(...cells)
@@ -137,12 +142,30 @@ function mountGrid(figure, point) {
     context.lineWidth = 1
   }
 
-  canvas.onpointermove = (event) => {
+  function cellAt(event) {
     const [row, column] = [event.offsetY, event.offsetX].map((v) => Math.floor(v / (side + GAP)))
-    const n = row * columns + column
-    if (row >= 0 && row < rows && column >= 0 && column < columns && n !== lit) point(n)
+    return row >= 0 && row < rows && column >= 0 && column < columns ? row * columns + column : null
+  }
+  canvas.onpointermove = (event) => {
+    const n = cellAt(event)
+    if (n !== null && n !== lit) point(n)
   }
   canvas.onpointerleave = () => point(null)
+  if (choose) {
+    canvas.tabIndex = 0
+    canvas.onclick = (event) => cellAt(event) !== null && choose(cellAt(event))
+    canvas.onkeydown = (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key]
+      if (event.key === "Enter" && lit !== null) choose(lit)
+      else if (step) point(clamp((lit ?? 0) + step, 0, rows * columns - 1))
+      else return
+      event.preventDefault()
+      event.stopPropagation()
+    }
+  }
 
-  return { resize, fill, finish }
+  // The element of a cell, or the canvas that it is painted on.
+  const element = (n) => (drawn() ? canvas : cells[n])
+
+  return { resize, fill, finish, element }
 }

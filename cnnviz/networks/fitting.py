@@ -1,8 +1,11 @@
 """What training needs of Keras: a network made, compiled, saved and loaded; the loop itself stands in training/."""
 
 import os
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -80,11 +83,27 @@ def load(path: str | Path, compiled: bool = False) -> Any:
     return keras.saving.load_model(path, compile=compiled, custom_objects={"accuracy": accuracy})
 
 
-def save(model: Any, path: Path) -> None:
-    """Write a network with its optimizer, as a whole or not at all."""
+def steps(model: Any) -> int:
+    """How many steps a compiled network was trained."""
+    return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+
+
+def save(model: Any, path: Path, notes: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write a network with its optimizer, as a whole or not at all. notes: texts by name, for `note` to read."""
     temporary = path.with_name(f".{path.stem}.new.keras")
     model.save(temporary)
+    if notes:
+        with zipfile.ZipFile(temporary, "a") as archive:
+            for name, text in notes.items():
+                archive.writestr(name, text)
     os.replace(temporary, path)
+
+
+def note(path: Path, name: str) -> str:
+    """A text that was saved with a network; "" where there is none."""
+    with suppress(OSError, KeyError, ValueError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        return archive.read(name).decode()
+    return ""
 
 
 def save_plain(model: Any, path: Path) -> None:

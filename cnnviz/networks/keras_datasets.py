@@ -49,17 +49,16 @@ _SOURCES = {
         "cifar-10-batches-py-target_archive",
     ),
 }
-NAMES = tuple(_SOURCES)
 
 
 def open_dataset(name: str, progress: Progress | None = None) -> Dataset:
-    """One of NAMES with its own training and test pictures, called "train N" and "test N", N from 0.
+    """One of sources.FETCHED with its own training and test pictures, called "train N" and "test N", N from 0.
 
     All pictures are held as bytes (up to 184 MB). progress is called from another thread while files come, some times
     a second, and once at the end. DataError for another name, without network, and where what Keras kept is damaged.
     """
     if name not in _SOURCES:
-        raise DataError(f"Keras is asked for the data set {str(name)[:40]!r} here; choose {', '.join(NAMES)}.")
+        raise DataError(f"Keras is asked for the data set {str(name)[:40]!r} here; choose {', '.join(_SOURCES)}.")
     source = _SOURCES[name]
     parts = _loaded(name, source, progress)
     entries: list[Entry] = []

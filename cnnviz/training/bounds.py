@@ -1,24 +1,27 @@
 """What one owner may ask of a server that others use too; the command line has no such bounds."""
 
 import shutil
-import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from numpy.lib import format as npy
-
 from cnnviz.data.sources import BUILT_IN, FETCHED
-from cnnviz.training import record
-from cnnviz.training.config import TrainingConfig
+from cnnviz.training import pictures, record
+from cnnviz.training.config import ConfigError, TrainingConfig
+from cnnviz.training.device import Device, in_words, shortage
 from cnnviz.training.record import RecordError, Run
 
 WAITING = 3  # runs of one owner in line
 EPOCHS = 200  # of a run
 MINUTES = 60.0  # of a run; one that sets none gets these
 PICTURES = 20_000  # of the user's own, in a run
+PHOTOS = 500_000_000  # bytes of the user's own pictures, in all the owner's runs
 DISK = 2_000_000_000  # bytes of all the owner's runs
 ROOM = 500_000_000  # bytes that stay free on the disk
+RESERVE = 1_000_000_000  # bytes of a device's memory, a quarter at most, that system, server and engine need themselves
+
+SHIPPED = Path(__file__).resolve().parents[2] / "models"
 
 
 class QueueError(ValueError):
@@ -33,6 +36,7 @@ class Bounds:
     epochs: int = EPOCHS
     minutes: float = MINUTES
     pictures: int = PICTURES
+    photos: int = PHOTOS
     disk: int = DISK
     room: int = ROOM
 
@@ -54,6 +58,20 @@ class Bounds:
                 )
         return config if config.minutes else config.changed(minutes=self.minutes)
 
+    def start(self, config: TrainingConfig, root: Path, owner: str) -> None:
+        """The network to start from, if any, is one that its owner kept or one that ships: no other file is opened."""
+        if not config.start:
+            return
+        with suppress(OSError, ValueError):  # names too long, or with characters that no name has
+            asked = Path(config.start).resolve(strict=True)
+            kept = (run.network for run in _of(root, owner) if run.state().kept)
+            if any(asked == path.parent.resolve() / path.name for path in (*kept, *SHIPPED.glob("*/model.keras"))):
+                return
+        raise QueueError(
+            f"The page does not start from {config.start[:60]!r}; choose one that you kept or that ships, or use the "
+            "command line, python -m cnnviz train."
+        )
+
     def line(self, waiting: int) -> None:
         """So many runs of an owner wait already, and one is to come."""
         if waiting >= self.waiting:
@@ -64,41 +82,77 @@ class Bounds:
 
     def space(self, root: Path, owner: str) -> None:
         """The runs on disk and the disk itself have room for one more."""
-        if (free := shutil.disk_usage(root).free) < self.room:
-            raise QueueError(
-                f"The disk has {free / 1e6:,.0f} MB left, and {self.room / 1e6:,.0f} MB must stay free; delete runs "
-                "that you need no more."
-            )
+        self.free(root)
         if (used := disk(root, owner)) > self.disk:
             raise QueueError(
                 f"Your runs take {used / 1e6:,.0f} MB, and {self.disk / 1e6:,.0f} MB are allowed; delete some of them."
             )
 
-    def stored(self, run: Run) -> None:
-        """The pictures that were stored in the run's directory are not too many."""
-        if (number := stored_pictures(run)) > self.pictures:
+    def free(self, root: Path, more: int = 0) -> None:
+        """The disk has room for so many bytes more."""
+        if (free := shutil.disk_usage(root).free) - more < self.room:
+            these = f"these pictures take {_mb(more)} MB; " if more else ""
             raise QueueError(
-                f"These are {number:,} pictures, and a run here takes at most {self.pictures:,}; give fewer."
+                f"The disk has {_mb(free)} MB left, and {these}{_mb(self.room)} MB must stay free; delete runs that "
+                "you need no more."
             )
+
+    def own(self, root: Path, owner: str, count: int, size: int) -> None:
+        """So many pictures of the owner's own, of so many bytes in all, may be stored for one more run."""
+        self._few(count)
+        self._light(sum(map(pictures.size, _of(root, owner))), size)
+        self.free(root, size)
+
+    def stored(self, root: Path, run: Run) -> None:
+        """The pictures that were stored in the run's directory are not too many, with all others of their owner."""
+        self._few(pictures.count(run))
+        here = pictures.size(run)
+        self._light(sum(map(pictures.size, _of(root, run.state().owner))) - here, here)
+
+    def _few(self, count: int) -> None:
+        if count > self.pictures:
+            raise QueueError(
+                f"These are {count:,} pictures, and a run here takes at most {self.pictures:,}; give fewer."
+            )
+
+    def _light(self, held: int, size: int) -> None:
+        if held + size > self.photos:
+            raise QueueError(
+                f"These pictures take {size / 1e6:,.1f} MB at the network’s input size, and your runs hold "
+                f"{held / 1e6:,.1f} MB of the {self.photos / 1e6:,.1f} MB of pictures that are allowed; give fewer, "
+                "choose a network with a smaller input, or delete runs with photos."
+            )
+
+
+def fits(config: TrainingConfig, classes: int, device: Device) -> str:
+    """Why this network can never be trained on this device, with the arithmetic; "" where it can.
+
+    What others take now does not count: a run that only has to wait for memory waits in the queue. classes: how many,
+    or 0 where that is not known yet.
+    """
+    room = device.memory - min(RESERVE, device.memory // 4)
+    there = f"of the {in_words(device.memory)} of {device.name} at most {in_words(room)} can be used for it"
+    try:
+        return shortage(config, classes, device, room, there)
+    except ConfigError as error:
+        return str(error)
 
 
 def disk(root: Path, owner: str) -> int:
     """Bytes of all runs of this owner."""
     total = 0
-    for run in record.runs(root):
-        with suppress(RecordError, OSError):
-            if run.state().owner == owner:
-                total += sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
+    for run in _of(root, owner):
+        with suppress(OSError):
+            total += sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
     return total
 
 
-def stored_pictures(run: Run) -> int:
-    """How many pictures lie in the run's directory, from the file's header; 0 where there are none."""
-    with (
-        suppress(OSError, KeyError, ValueError, zipfile.BadZipFile),
-        zipfile.ZipFile(run.path / "pictures.npz") as archive,
-        archive.open("truth.npy") as file,
-    ):
-        npy.read_magic(file)
-        return int(npy.read_array_header_1_0(file)[0][0])
-    return 0
+def _of(root: Path, owner: str) -> Iterator[Run]:
+    for run in record.runs(root):
+        with suppress(RecordError):
+            if run.state().owner == owner:
+                yield run
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.0f}"

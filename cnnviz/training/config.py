@@ -3,20 +3,45 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
 from cnnviz import layers
+from cnnviz.cards import TASKS
 from cnnviz.data.preprocessing import Preprocessing
+from cnnviz.layer_kinds import BatchNormalization, ResidualBlock
 from cnnviz.presets import PRESETS
 
 FORMAT = 1
 OPTIMIZERS = ("adamw", "adam", "sgd", "rmsprop")
 SCHEDULES = ("cosine", "constant")
-TASKS = ("picture", "face")
+DRAWN = ("drawn-faces", "drawn-shapes")  # data that is made in any number
+TO_DRAW = 3000  # of them, where nobody says how many: enough for the small networks, drawn in seconds
 
 
 class ConfigError(ValueError):
     """These settings cannot be trained with. The message is one sentence for the user."""
+
+
+def lines(of: type) -> dict[str, str]:
+    """What each setting of TrainingConfig or Augmentation is, in one line, by its name."""
+    return {name: kind.__metadata__[0] for name, kind in get_type_hints(of, include_extras=True).items()}
+
+
+def usual(data: str, architecture: Any, optimizer: str = "adamw") -> dict[str, Any]:
+    """The settings to start with that depend on data, network and optimizer: number, learning_rate, weight_decay.
+
+    Small networks with batch norm bear higher rates, those without it lower ones. architecture: as in TrainingConfig.
+    """
+    try:
+        network = PRESETS[architecture].layers if isinstance(architecture, str) else layers.from_json(architecture)
+    except (KeyError, layers.LayerError):  # a sentence for it comes from TrainingConfig
+        network = ()
+    plain = network and not any(isinstance(layer, BatchNormalization | ResidualBlock) for layer in network)
+    return {
+        "number": TO_DRAW if data in DRAWN else 0,
+        "learning_rate": 0.01 if architecture == "tiny" else 0.001 if plain else 0.003,
+        "weight_decay": 0.0001 if optimizer == "adamw" else 0.0,
+    }
 
 
 def _check_number(name: str, value: Any, lowest: float, highest: float) -> None:
@@ -28,21 +53,16 @@ def _check_number(name: str, value: Any, lowest: float, highest: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How much each training picture may be changed at random, afresh in every epoch.
+    """How much each training picture may be changed at random, afresh in every epoch."""
 
-    flip: left and right swapped in half of the pictures. shift: up to this share of a side, each way. rotate: up to
-    this many degrees either way. zoom, brightness, contrast: up to this share more or less. cutout: side of one
-    covered square, as a share of the picture's. mixup: alpha of the Beta distribution that mixes two pictures.
-    """
-
-    flip: bool = False
-    shift: float = 0.0
-    rotate: float = 0.0
-    zoom: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    cutout: float = 0.0
-    mixup: float = 0.0
+    flip: Annotated[bool, "Swap left and right in half of the pictures."] = False
+    shift: Annotated[float, "Shift up to this share of a side, each way."] = 0.0
+    rotate: Annotated[float, "Turn up to this many degrees, either way."] = 0.0
+    zoom: Annotated[float, "Enlarge or shrink by up to this share."] = 0.0
+    brightness: Annotated[float, "Lighten or darken by up to this share."] = 0.0
+    contrast: Annotated[float, "Raise or lower the contrast by up to this share."] = 0.0
+    cutout: Annotated[float, "Cover a square whose side is this share of the picture's."] = 0.0
+    mixup: Annotated[float, "Mix pairs of pictures: alpha of the Beta distribution of the shares."] = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.flip, bool):
@@ -71,45 +91,34 @@ _AUGMENTATION_LIMITS = {
 class TrainingConfig:
     """Settings of one run. ConfigError with one sentence where one is impossible.
 
-    data: a built-in data set's name or a path; "" for pictures that lie in the run's directory.
-    number: how many pictures to draw (drawn data only), or 0 for the source's own number.
-    labels: the classes to use, in the order of the outputs; empty for all.
-    architecture: a preset's name, or what layers.to_json writes.
-    preprocessing: None takes the preset's.
-    learning_rate: the highest; the schedule "cosine" climbs for a tenth of the first epochs and then falls to zero.
-    weight_decay: per step and learning rate, as in AdamW; for other optimizers it must be 0.
-    average: momentum of the running mean of the weights (EMA) that is validated and kept, or 0 for none.
-    patience: epochs without a better validation loss after which training ends early, or 0 for never.
-    minutes: training ends after the epoch in which this time is over, 0 for no bound.
-    foreign: a data set of clearly foreign pictures, on which the card counts what passes the threshold; "" for none.
-    task: "picture" for whole pictures, "face" where each picture is one face.
-    start: a network (.keras) of the same layers, whose weights to start from where their shapes agree; "" for none.
+    Each field says what it is, and so does the command line's help (`lines`). The defaults are those of the default
+    network; `usual` has those of others.
     """
 
-    data: str
-    architecture: str | dict[str, Any] = "tiny"
-    number: int = 0
-    labels: tuple[str, ...] = ()
-    preprocessing: Preprocessing | None = None
-    epochs: int = 12
-    batch_size: int = 64
-    learning_rate: float = 0.003
-    optimizer: str = "adamw"
-    schedule: str = "cosine"
-    weight_decay: float = 0.0001
-    label_smoothing: float = 0.0
-    average: float = 0.0
-    patience: int = 0
-    minutes: float = 0.0
-    class_weights: bool = False
-    mixed_precision: bool = False
-    augmentation: Augmentation = Augmentation()
-    seed: int = 1
-    tensorboard: bool = False
-    csv: bool = False
-    foreign: str = ""
-    start: str = ""
-    task: str = "picture"
+    data: Annotated[str, 'A built-in name or a path; "" for pictures in the run\'s directory.']
+    architecture: Annotated[str | dict[str, Any], "A preset's name, or what layers.to_json writes."] = "tiny"
+    number: Annotated[int, "How many pictures to draw, or a random choice of others; 0: all."] = 0
+    labels: Annotated[tuple[str, ...], "The classes to use, in the order of the outputs; empty for all."] = ()
+    preprocessing: Annotated[Preprocessing | None, "How a picture becomes the input; None: the preset's."] = None
+    epochs: Annotated[int, "How many times every training picture is looked at."] = 15
+    batch_size: Annotated[int, "Pictures of one step."] = 32
+    learning_rate: Annotated[float, "The highest one; the schedule leads to it and away."] = 0.01
+    optimizer: Annotated[str, f"What changes the weights: {', '.join(OPTIMIZERS)}."] = "adamw"
+    schedule: Annotated[str, "cosine: up in a tenth of the steps, then down to zero; or constant."] = "cosine"
+    weight_decay: Annotated[float, "Share taken off the weights, times the learning rate; adamw only."] = 0.0001
+    label_smoothing: Annotated[float, "Share of each target that is spread over all classes."] = 0.0
+    average: Annotated[float, "Momentum of the weights' running mean, which is then kept; 0: none."] = 0.0
+    patience: Annotated[int, "End after so many epochs without a better validation loss; 0: never."] = 0
+    minutes: Annotated[float, "End after the epoch in which so much training time is over; 0: never."] = 0.0
+    class_weights: Annotated[bool, "Let every class count the same, however few pictures it has."] = False
+    mixed_precision: Annotated[bool, "Compute in bfloat16, which new graphics cards do faster."] = False
+    augmentation: Annotated[Augmentation, "How pictures are changed at random."] = Augmentation()
+    seed: Annotated[int, "Decides split, drawn pictures, start weights and order."] = 1
+    tensorboard: Annotated[bool, "Write logs for TensorBoard into the run's directory."] = False
+    csv: Annotated[bool, "Write history.csv into the run's directory."] = False
+    foreign: Annotated[str, "Data of foreign pictures: the card counts those that pass its threshold."] = ""
+    start: Annotated[str, "A .keras file whose weights to start from where their shapes agree."] = ""
+    task: Annotated[str, "picture: a class for the whole; face: each picture is one face."] = "picture"
 
     def __post_init__(self) -> None:
         for name, kind, what in (

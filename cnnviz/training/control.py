@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -18,6 +19,22 @@ class Control:
 
     running: threading.Event = field(default_factory=_set)
     finish: threading.Event = field(default_factory=threading.Event)
+
+
+class Clock:
+    """Seconds of training: they stand still while the run is paused. seconds: of the times before."""
+
+    def __init__(self, seconds: float = 0.0):
+        self._since = time.monotonic() - seconds
+
+    def now(self) -> float:
+        return time.monotonic() - self._since
+
+    def wait(self, control: Control) -> None:
+        """Stand still until the run may go on."""
+        began = time.monotonic()
+        control.running.wait()
+        self._since += time.monotonic() - began
 
 
 def listen(control: Control, stop: Callable[[bool], None], lines: Iterable[str] | None = None) -> None:

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -59,6 +59,13 @@ def devices() -> list[Device]:
     return [*found, _cpu()]
 
 
+def at_present(device: Device) -> Device:
+    """The same device with the memory that is free now; as it was where it cannot be asked."""
+    if device.kind == "cpu":
+        return replace(device, free=memory()[1])
+    return next((found for found in devices() if found.uuid == device.uuid), device)
+
+
 def environment(device: Device) -> dict[str, str]:
     """The environment of a worker that trains on this device and sees no other."""
     root = str(Path(__file__).resolve().parents[2])
@@ -95,10 +102,19 @@ def use() -> str:
 def check_memory(config: TrainingConfig, classes: int, device: Device | None = None) -> None:
     """ConfigError with the arithmetic where a batch of this network does not fit into the device's free memory.
 
-    device: otherwise the one that Keras computes on, or the first where Keras is not loaded. An estimate in float32:
-    see layers.memory.
+    classes: how many, or 0 where that is not known yet. device: otherwise the one that Keras computes on, or the first
+    where Keras is not loaded. An estimate in float32: see layers.memory.
     """
     device = device or _own()
+    if sentence := shortage(config, classes, device, device.free, f"{in_words(device.free)} are free"):
+        raise ConfigError(sentence)
+
+
+def shortage(config: TrainingConfig, classes: int, device: Device, room: int, there: str) -> str:
+    """What is said where a batch of this network takes more than `room` bytes on the device; "" where it fits.
+
+    there: how much room there is, in words. ConfigError where these layers cannot be.
+    """
     batch = min(config.batch_size, config.number or config.batch_size)
     shape = config.input().shape
     # in a worker the framework has its memory already
@@ -108,20 +124,18 @@ def check_memory(config: TrainingConfig, classes: int, device: Device | None = N
         return layers.memory(network, shape, size, _SLOTS[config.optimizer])
 
     try:
-        network = layers.with_classes(config.network(), classes)
+        network = layers.with_classes(config.network(), classes) if classes else config.network()
         whole = need(batch)
     except layers.LayerError as error:
         raise ConfigError(str(error)) from None
-    if whole.total + base <= device.free:
-        return
-    how = whole.how + (f", and {_gb(base)} for TensorFlow" if base else "")
+    if whole.total + base <= room:
+        return ""
+    how = whole.how + (f", and {in_words(base)} for TensorFlow" if base else "")
     smaller = [2**power for power in range(9, -1, -1) if 2**power < batch]
-    fitting = next((size for size in smaller if need(size).total + base <= device.free), 0)
+    fitting = next((size for size in smaller if need(size).total + base <= room), 0)
     advice = f"choose a batch of {fitting}" if fitting else "choose smaller pictures or a smaller network"
-    raise ConfigError(
-        f"This network needs {_gb(whole.total + base)} for a batch of {batch:,} pictures ({how}), but "
-        f"{_gb(device.free)} are free; {advice}."
-    )
+    needs = f"This network needs {in_words(whole.total + base)} for a batch of {batch:,} pictures ({how})"
+    return f"{needs}, but {there}; {advice}."
 
 
 def check_pictures(count: int, config: TrainingConfig) -> None:
@@ -130,8 +144,8 @@ def check_pictures(count: int, config: TrainingConfig) -> None:
     need, free = count * height * width * channels, _cpu().free
     if need > free:
         raise ConfigError(
-            f"{count:,} pictures of {height} × {width} × {channels} take {_gb(need)}, but {_gb(free)} are free; "
-            "choose a network with a smaller input, or fewer pictures."
+            f"{count:,} pictures of {height} × {width} × {channels} take {in_words(need)}, but {in_words(free)} are "
+            "free; choose a network with a smaller input, or fewer pictures."
         )
 
 
@@ -308,6 +322,6 @@ def _in_use(backend: str) -> str:
     return ""
 
 
-def _gb(size: float) -> str:
+def in_words(size: float) -> str:
     """Bytes in words: "9.3 GB", "120 MB"."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -1,34 +1,44 @@
 """Scoring a finished network on any data set: its own test pictures where it is its own, else every picture."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from cnnviz import evaluation
 from cnnviz.cards import FILE, Card, read_card
 from cnnviz.data.dataset import DataError, Dataset
-from cnnviz.data.split import Split
-from cnnviz.images import ImageError
+from cnnviz.data.fingerprints import digest
+from cnnviz.data.split import FILE as FILE_OF_SPLIT
+from cnnviz.data.split import Split, sides
+from cnnviz.images import ImageError, Pixels
 from cnnviz.networks import fitting
 from cnnviz.networks.predict import probabilities
 from cnnviz.training.config import ConfigError, TrainingConfig
-from cnnviz.training.prepare import open_data, read
+from cnnviz.training.prepare import open_data
 from cnnviz.training.record import RecordError, Run
 
 MODELS = Path("models")
+_PROBES = 5  # pictures of the same names that are looked at before a data set counts as another one
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A score: of which network, on which pictures ("the 3,589 test pictures" or "all 120 pictures")."""
+    """A score: of which network, on which pictures ("the 3,589 test pictures" or "all 120 pictures").
+
+    passed_over: what could not be scored, one sentence each. left_out: pictures that it was trained or chosen on.
+    """
 
     card: Card
     data: str
     on: str
     scores: evaluation.Scores
     passed_over: tuple[str, ...]
+    left_out: int = 0
 
 
 def find_network(name: str) -> Path:
@@ -54,10 +64,8 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
     known = [label for label in card.labels if label in dataset.labels]
     passed_over = tuple(f"class {label}: {card.name} does not know it" for label in missing)
     dataset = dataset.only(known)
-    indices, on = _own_test(folder, card, dataset)
-    good, unreadable = _readable(dataset, indices)
-    pictures = read(dataset, good, card.preprocessing, lambda done, total: say("reading", done, total))
-    truth = [card.labels.index(dataset.labels[dataset.entries[index].label]) for index in good]
+    looked = _looked_at(folder, card, dataset, lambda done, total: say("reading", done, total))
+    truth = [card.labels.index(dataset.labels[dataset.entries[index].label]) for index in looked.indices]
     if not truth:
         raise DataError(f"{dataset.name} has no picture that can be read.")
     try:
@@ -68,12 +76,13 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
         ) from None
     try:
         answers = probabilities(
-            model, pictures, card.preprocessing, flip=flip, say=lambda done, total: say("scoring", done, total)
+            model, looked.pictures, card.preprocessing, flip=flip, say=lambda done, total: say("scoring", done, total)
         )
         scores = evaluation.scores(answers, truth, card.labels)
     except ValueError as error:  # its card and its outputs, or its input, do not belong together
         raise DataError(str(error).splitlines()[0][:300]) from None
-    return Evaluation(card, dataset.name, on, scores, (*passed_over, *unreadable))
+    passed_over += looked.unreadable
+    return Evaluation(card, dataset.name, looked.on, scores, passed_over, looked.left_out)
 
 
 def _as_trained(folder: Path, data: str) -> TrainingConfig:
@@ -85,41 +94,98 @@ def _as_trained(folder: Path, data: str) -> TrainingConfig:
     return TrainingConfig(data)
 
 
-def _own_test(folder: Path, card: Card, dataset: Dataset) -> tuple[list[int], str]:
-    """The test pictures that the network never saw if this is its own data set, else all."""
-    if (folder / "split.json").exists():
-        split = Split.load(folder / "split.json")
-        names = {entry.name for entry in dataset.entries}
-        if any(name in names and _same(split, dataset, name) for name, _ in (*split.train, *split.test)[:50]):
-            # its own data: pictures that it was trained on must not be scored, so whatever is missing is an error
-            indices = split.indices(dataset)["test"]
-            for index in indices:
-                split.check(dataset.entries[index].name, dataset.pixels(index))
-            if indices:
-                return indices, f"the {len(indices):,} test pictures of its own split"
+@dataclass(frozen=True, eq=False)
+class _Looked:
+    """The pictures to score: where they stand in the data set, and uint8 (n, h, w, c) as the network gets them."""
+
+    on: str
+    indices: list[int]
+    pictures: Pixels
+    unreadable: tuple[str, ...] = ()
+    left_out: int = 0
+
+
+def _looked_at(folder: Path, card: Card, dataset: Dataset, say: Callable[[int, int], None]) -> _Looked:
+    """Open the pictures that the network may be scored on, each of them once."""
+    own = _own(folder, dataset)
+    if own is not None and (tests := own.indices(dataset)["test"]):
+        looked, _ = _opened(dataset, tests, card, say, own.check)
+        return replace(looked, on=f"the {len(tests):,} test pictures of its own split")
     given = [index for index, entry in enumerate(dataset.entries) if entry.split == "test"]
     if given and card.data.get("given") and len(given) == card.data["test"]:
-        return given, f"the {len(given):,} test pictures that the data set sets apart"
-    return list(range(len(dataset))), f"all {len(dataset):,} pictures"
+        looked, _ = _opened(dataset, given, card, say)
+        return replace(looked, on=f"the {len(given):,} test pictures that the data set sets apart")
+    known = sides(folder)
+    looked, digests = _opened(dataset, list(range(len(dataset))), card, say)
+    if known is None:
+        return replace(looked, on=f"{looked.on}, which may contain training pictures")
+    of = np.array([known.get(digest, "") for digest in digests], dtype=object)
+    learned = np.isin(of, ("train", "validation"))
+    if not learned.any():
+        return looked
+    if learned.all():
+        raise DataError(
+            f"All {len(of):,} pictures of {dataset.name} are ones that this network was trained on; give others."
+        )
+    chosen, on = np.flatnonzero(~learned), f"the {int((~learned).sum()):,} pictures that it was not trained on"
+    if (tests_ := np.flatnonzero(of == "test")).size:
+        chosen, on = tests_, f"the {tests_.size:,} test pictures of its own split"
+    return replace(
+        looked,
+        on=on,
+        indices=[looked.indices[index] for index in chosen],
+        pictures=looked.pictures[chosen],
+        left_out=int(learned.sum()),
+    )
 
 
-def _same(split: Split, dataset: Dataset, name: str) -> bool:
-    """Whether the picture of this name is the one that was split."""
-    index = next(index for index, entry in enumerate(dataset.entries) if entry.name == name)
-    try:
-        split.check(name, dataset.pixels(index))
-    except (DataError, ImageError, OSError):
-        return False
-    return True
-
-
-def _readable(dataset: Dataset, indices: list[int]) -> tuple[list[int], tuple[str, ...]]:
-    good, bad = [], []
-    for index in indices:
+def _own(folder: Path, dataset: Dataset) -> Split | None:
+    """The network's split if this is the data set that was split, told by names and the first picture that has one."""
+    if not (folder / FILE_OF_SPLIT).exists():
+        return None
+    split = Split.load(folder / FILE_OF_SPLIT)
+    place = {entry.name: index for index, entry in enumerate(dataset.entries)}
+    for name, _ in [file for file in (*split.train, *split.test) if file[0] in place][:_PROBES]:
         try:
-            if dataset.data is not None:
-                dataset.pixels(index)
-            good.append(index)
+            split.check(name, dataset.pixels(place[name]))
+        except (DataError, ImageError, OSError):
+            continue
+        return split
+    return None
+
+
+def _opened(
+    dataset: Dataset,
+    indices: list[int],
+    card: Card,
+    say: Callable[[int, int], None],
+    check: Callable[[str, Pixels], None] = lambda *_: None,
+) -> tuple[_Looked, list[str]]:
+    """These pictures less those that cannot be read, and their digests at full size."""
+    pictures = np.empty((len(indices), *card.preprocessing.shape), np.uint8)
+    digests = [""] * len(indices)
+    errors: dict[int, str] = {}
+
+    def one(position: int) -> None:
+        entry = dataset.entries[indices[position]]
+        try:
+            pixels = dataset.pixels(indices[position])
         except (ImageError, OSError) as error:
-            bad.append(f"{dataset.entries[index].name}: {error}")
-    return good, tuple(bad)
+            errors[position] = f"{entry.name}: {error}"
+            return
+        check(entry.name, pixels)
+        digests[position] = digest(pixels)
+        pictures[position] = card.preprocessing.picture(pixels)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done, _ in enumerate(pool.map(one, range(len(indices))), 1):
+            if done % 64 == 0 or done == len(indices):
+                say(done, len(indices))
+    good = [position for position in range(len(indices)) if position not in errors]
+    looked = _Looked(
+        f"all {len(good):,} pictures",
+        [indices[position] for position in good],
+        pictures[good] if errors else pictures,
+        tuple(errors[position] for position in sorted(errors)),
+    )
+    return looked, [digests[position] for position in good]

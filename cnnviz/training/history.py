@@ -59,7 +59,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class _Timed:
-    """A step event's step, time (seconds since 1970) and pictures a second."""
+    """A step event's step, time and pictures a second. Times: of training, or since 1970 in older records."""
 
     step: int
     time: float
@@ -218,7 +218,7 @@ _AT_WORK: dict[str, Any] = {"doing": "", "done": 0, "total": 0, "state": "", "en
 def _with_steps(old: History, new: list[Mapping[str, Any]]) -> History:
     if not new:
         return old
-    timed = [_Timed(_whole(event, "step"), _number(event, "time"), _number(event, "rate")) for event in new]
+    timed = [_Timed(_whole(event, "step"), _clock(event), _number(event, "rate")) for event in new]
     curve = old.all_steps
     return replace(
         old,
@@ -251,7 +251,7 @@ def _started(old: History, event: Mapping[str, Any]) -> History:
         all_epochs=tuple(epoch for epoch in old.all_epochs if epoch.epoch <= resumed),
         message="",
         **_AT_WORK,
-        _began=_number(event, "time"),
+        _began=_clock(event),
         _timed=(),
         _first=None,
     )
@@ -301,6 +301,11 @@ def _row(epoch: Epoch) -> tuple[Any, ...]:
 def _number(event: Mapping[str, Any], name: str) -> float:
     value = event.get(name)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+
+
+def _clock(event: Mapping[str, Any]) -> float:
+    """Seconds of training, which stand still in a pause; records of older programs have the time of day only."""
+    return _number(event, "seconds" if "seconds" in event else "time")
 
 
 def _whole(event: Mapping[str, Any], name: str) -> int:

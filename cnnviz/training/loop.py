@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +22,7 @@ from cnnviz.networks.predict import probabilities
 from cnnviz.training import snapshots
 from cnnviz.training.batches import Batches, class_weights
 from cnnviz.training.config import TrainingConfig
-from cnnviz.training.control import Control
+from cnnviz.training.control import Clock, Control
 from cnnviz.training.prepare import Prepared
 from cnnviz.training.record import Run, writing
 
@@ -39,7 +38,7 @@ class TrainingError(RuntimeError):
 
 @dataclass
 class Progress:
-    """How far a run has come: whole epochs and steps done, and the best epoch by validation loss."""
+    """How far a run has come: whole epochs and steps done, the best epoch by validation loss, seconds of training."""
 
     epoch: int = 0
     step: int = 0
@@ -74,7 +73,8 @@ def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, 
     steps_each = max(1, len(train.truth) // size)
     progress = Progress()
     if resume and run.checkpoint.exists():
-        model, progress = _resumed(run)
+        progress = recovered(run)
+        model = fitting.load(run.checkpoint, compiled=True)
     else:
         model = build(config, classes, steps_each * config.epochs)
     batches = Batches(
@@ -96,6 +96,7 @@ def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, 
         "start",
         resumed=progress.epoch,
         step=progress.step,
+        seconds=round(progress.seconds, 3),
         epochs=config.epochs,
         steps=steps_each,
         batch_size=size,
@@ -108,31 +109,28 @@ def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, 
     if not progress.epoch:
         with writing:
             camera.take(0, None)
-    started = time.monotonic() - progress.seconds
+    clock = Clock(progress.seconds)
     with ThreadPoolExecutor(2) as pool:
         while progress.epoch < config.epochs and not (control.finish.is_set() and progress.epoch):
-            losses = _epoch(run, model, batches, progress, control, average, pool)
+            losses = _epoch(run, model, batches, progress, control, clock, average, pool)
             kept = average.put_in(model) if average else None
             answers = probabilities(model, validation.pictures, config.input())
             values = _validated(answers, validation.truth)
             best = values["val_loss"] < progress.best_loss or progress.epoch == 0
             with writing:  # a Stop waits until the whole epoch is on disk
-                if best:
-                    fitting.save_plain(model, run.network)
                 progress.epoch += 1
+                if best:
+                    fitting.save_plain(model, _candidate(run, progress.epoch))
                 camera.take(progress.epoch, _confusion(answers, validation.truth, classes))
                 if average and kept is not None:
                     average.take_out(model, kept)
                 if best:
                     progress.best_epoch, progress.best_loss = progress.epoch, values["val_loss"]
-                progress.seconds = time.monotonic() - started
+                progress.seconds = clock.now()
                 rate = fitting.learning_rate(model)
                 values = {**losses, **values, "learning_rate": rate, "seconds": round(progress.seconds, 2)}
-                fitting.save(model, run.checkpoint)
-                if average:
-                    average.save()
-                write_json(run.path / _PROGRESS, progress.__dict__)
-                run.append("epoch", epoch=progress.epoch, step=progress.step, best=best, **values)
+                event = {"epoch": progress.epoch, "step": progress.step, "best": best, **values}
+                _commit(run, model, progress, event, average)
             log.epoch(progress.epoch, values)
             if why := _early(config, progress):
                 run.append("note", message=why)
@@ -155,18 +153,18 @@ def _epoch(
     batches: Batches,
     progress: Progress,
     control: Control,
+    clock: Clock,
     average: "Average | None",
     pool: ThreadPoolExecutor,
 ) -> dict[str, float]:
     """One pass over the training pictures; the mean loss and accuracy over it."""
-    whole, window, since = np.zeros(2), np.zeros(2), time.monotonic()
+    whole, window, since = np.zeros(2), np.zeros(2), clock.now()
     done, first = 0, 0  # steps in the epoch, and how many of them were recorded
     for inputs, wanted, weight in _ahead(batches, progress.epoch, pool):
         if not control.running.is_set():
             run.set_state(paused=True)
-            control.running.wait()
+            clock.wait(control)
             run.set_state(paused=False)
-            since = time.monotonic()
         if control.finish.is_set() and progress.epoch:
             break
         values = model.train_on_batch(
@@ -182,7 +180,7 @@ def _epoch(
         whole, window = whole + one, window + one
         if average is not None and progress.step % _AVERAGE_STEPS == 0:
             average.update(model, progress.step)
-        now = time.monotonic()
+        now = clock.now()
         if now - since >= EVERY or progress.step <= 2 or done == len(batches):
             steps = done - first
             loss, right = window / steps
@@ -191,6 +189,7 @@ def _epoch(
                 "step",
                 epoch=progress.epoch + 1,
                 step=progress.step,
+                seconds=round(now, 3),
                 loss=round(float(loss), 5),
                 accuracy=round(float(right), 5),
                 rate=round(rate, 1),
@@ -290,8 +289,41 @@ class _Log:
                 writer.writerow({"epoch": epoch, **numbers})
 
 
-def _resumed(run: Run) -> tuple[Any, Progress]:
-    model = fitting.load(run.checkpoint, compiled=True)
+def _commit(run: Run, model: Any, progress: Progress, event: dict[str, Any], average: "Average | None") -> None:
+    """Write what makes an epoch count. Once the checkpoint is there it does: `recovered` makes up for the rest."""
+    notes = json.dumps({"progress": progress.__dict__, "event": event})
+    fitting.save(model, run.checkpoint, {_PROGRESS: notes})
+    if event["best"]:
+        os.replace(_candidate(run, progress.epoch), run.network)
+    if average:
+        average.save()
+    write_json(run.path / _PROGRESS, progress.__dict__)
+    run.append("epoch", **event)
+
+
+def recovered(run: Run) -> Progress:
+    """How far a run has come, once what a process that was ended between two writes has left half done is put right.
+
+    The newest checkpoint says which epochs are whole; network, progress and record are brought in line with it.
+    """
+    progress, event = Progress(), None
     with suppress(OSError, ValueError, TypeError):
-        return model, Progress(**json.loads((run.path / _PROGRESS).read_text("utf-8")))
-    return model, Progress()
+        progress = Progress(**json.loads((run.path / _PROGRESS).read_text("utf-8")))
+    with suppress(ValueError, TypeError, KeyError):  # checkpoints of older programs have no notes
+        notes = json.loads(fitting.note(run.checkpoint, _PROGRESS))
+        progress, event = Progress(**notes["progress"]), dict(notes["event"])
+    for path in (*run.path.glob(_candidate(run).name), *run.path.glob(".*.keras")):
+        if progress.best_epoch == progress.epoch and path == _candidate(run, progress.epoch):
+            os.replace(path, run.network)
+        else:
+            path.unlink()
+    if event is not None:
+        write_json(run.path / _PROGRESS, progress.__dict__)
+        if not any(one["kind"] == "epoch" and one.get("epoch") == progress.epoch for one in run.events()[0]):
+            run.append("epoch", **event)
+    return progress
+
+
+def _candidate(run: Run, epoch: int | None = None) -> Path:
+    """Where the best network waits until its epoch is whole; without an epoch, the pattern of all such names."""
+    return run.path / ("best-[0-9]*.keras" if epoch is None else f"best-{epoch:05d}.keras")

@@ -10,14 +10,11 @@ from contextlib import suppress
 from typing import Any
 
 from cnnviz.training.device import Device, environment
+from cnnviz.training.endings import INTERRUPTED, KILLED, MEMORY, STOPPED, ending
 from cnnviz.training.record import Run
-from cnnviz.training.worker import INTERRUPTED, MEMORY, OUT_OF_MEMORY, READY, STOPPED
+from cnnviz.training.worker import OUT_OF_MEMORY, READY
 
 ASKED = 0.6  # seconds between asking a worker to stop and ending it
-KILLED = (
-    "The system ended this run's process, most likely because memory ran out. Go on from the last whole epoch, and "
-    "choose a smaller batch or network if it happens again."
-)
 _LINES = 60  # kept of what it prints before it has a run
 _TAIL = 4000  # bytes of its log that are searched for the reason of its end
 
@@ -89,9 +86,9 @@ class Worker:
         """The state and the sentence for a run whose process ended before it could say one."""
         assert self.run is not None
         if self.wish == "stop":
-            return "stopped", STOPPED
+            return "stopped", ending(self.run, STOPPED)
         if self.wish:
-            return "interrupted", INTERRUPTED
+            return "interrupted", ending(self.run, INTERRUPTED)
         return self._cause(self.process.returncode, self._log(self.run))
 
     def _cause(self, code: int, log: str) -> tuple[str, str]:
@@ -99,9 +96,9 @@ class Worker:
         if any(word in log for word in OUT_OF_MEMORY):
             return "failed", MEMORY
         if code == -9:
-            return "interrupted", KILLED
+            return "interrupted", ending(self.run, KILLED)
         if code < 0:
-            return "interrupted", f"This run's process was ended by signal {-code}. Go on from the last whole epoch."
+            return "interrupted", ending(self.run, f"This run's process was ended by signal {-code}.")
         if not self.ready:
             return "failed", f"The training program could not start. The details are in {self.run.id}/worker.log."
         return "failed", f"Training broke off without a word. The details are in {self.run.id}/worker.log."

@@ -1,7 +1,6 @@
 """The queue: whose run trains next on which device, and what runs are told; the web server's way to training."""
 
 import errno
-import json
 import secrets
 import sys
 import threading
@@ -13,13 +12,23 @@ from pathlib import Path
 from typing import TypeVar
 
 from cnnviz.training import lock, record, upkeep
-from cnnviz.training.bounds import Bounds, QueueError
+from cnnviz.training.bounds import Bounds, QueueError, fits
 from cnnviz.training.config import ConfigError, TrainingConfig
-from cnnviz.training.device import Device, devices, memory
-from cnnviz.training.order import Order
+from cnnviz.training.device import FRAMEWORK, Device, at_present, devices, in_words, memory, shortage
+from cnnviz.training.endings import (
+    FULL,
+    GAVE_WAY,
+    NEEDS_MEMORY,
+    NOT_BEGUN,
+    STOPPED,
+    TOO_LONG,
+    WAITED,
+    ending,
+    last_words,
+)
+from cnnviz.training.order import Order, turns
 from cnnviz.training.process import Worker
 from cnnviz.training.record import OVER, RecordError, Run
-from cnnviz.training.worker import FULL, STOPPED
 
 __all__ = ["Bounds", "Queue", "QueueError"]
 
@@ -31,16 +40,14 @@ PAUSE = 10 * 60.0  # seconds that a paused run keeps its device while others wai
 _SETTLED = 15.0  # seconds after which a run is past its own start, so that warming the next worker disturbs it least
 _LOOK = 5.0  # seconds between two looks at the workers
 _TIDY = 60.0  # seconds between two looks at all runs on disk
-_NOT_BEGUN = "Taken out of the line before its turn; it can be started again."
-_GAVE_WAY = "Stopped after ten paused minutes because others were waiting. Go on from the last whole epoch."
-_TOO_LONG = "Stopped because it took much longer than allowed here. Go on from the last whole epoch."
 
 
 class Queue:
     """Trains the runs under `root`: one at a time on each device, owners in turn, each owner's in the order of asking.
 
-    Every method may be called from any thread. python: what runs the workers. slots: the devices; otherwise the
-    graphics cards, or the CPU where there is none. What a method cannot do is a QueueError.
+    Every method may be called from any thread. python: what runs the workers. slots: the devices, otherwise all that
+    there are; a run that asks for none gets a graphics card, or the CPU where there is none. What a method cannot do
+    is a QueueError.
     """
 
     def __init__(
@@ -52,7 +59,8 @@ class Queue:
     ):
         self.root, self.python, self.bounds = root.absolute(), python, bounds or Bounds()
         found = devices() if slots is None else list(slots)
-        self.slots = [device for device in found if device.kind == "gpu"] or found
+        self.slots = found
+        self._usual = [device for device in found if device.kind == "gpu"] or found
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._token = secrets.token_hex(8)
         self._held = lock.take(upkeep.queue_lock(self.root, self._token))
@@ -68,28 +76,32 @@ class Queue:
         upkeep.forget_photos(self.root)
         threading.Thread(target=self._look_after, name="cnnviz queue", daemon=True).start()
 
-    def submit(self, config: TrainingConfig, owner: str, store: Callable[[Run], None] | None = None) -> Run:
+    def submit(
+        self, config: TrainingConfig, owner: str, store: Callable[[Run], None] | None = None, device: str = ""
+    ) -> Run:
         """A new run, at work or in line. The same Start pressed again within two seconds returns the same run.
 
         store: called with the new run, to write the user's own pictures into its directory; where it raises, the run
-        is deleted again.
+        is deleted again. device: "cpu", "gpu" or a card's uuid, where it shall be such a one.
         """
         config = self.bounds.config(config)
+        if not self._may(device):
+            raise QueueError(f"The device {device[:60]!r} is not here; choose another.")
         with self._lock:
             for order in (*self._arriving, *self._line, *self._working.values()):
                 fresh = order in self._arriving or time.monotonic() - order.pressed < AGAIN
-                if fresh and not order.option and (order.owner, order.config) == (owner, config):
+                if fresh and not order.option and (order.owner, order.config, order.device) == (owner, config, device):
                     order.pressed = time.monotonic()
                     return order.run
-            self._check(owner)
+            self._check(owner, config, device)
             run = _said(lambda: record.create(self.root, config, owner))
-            order = Order(run, owner, config)
+            order = Order(run, owner, config, device=device)
             self._arriving.append(order)
         try:
-            _said(lambda: run.set_state(extra={"queue": self._token}))
+            _said(lambda: run.set_state(extra={"queue": self._token, "device": device}))
             if store is not None:
                 _said(lambda: store(run))
-            self.bounds.stored(run)
+            _said(lambda: self.bounds.stored(self.root, run))
         except BaseException:  # also what a web framework breaks a script off with
             with self._lock:
                 self._arriving.remove(order)
@@ -105,7 +117,7 @@ class Queue:
     def resume(self, run: Run) -> None:
         """Put a run that is over in line again, to go on from its last whole epoch."""
         config = _said(run.config)
-        if _epochs_done(run) >= config.epochs:
+        if run.epochs_done() >= config.epochs:
             raise QueueError("All epochs of this run are done; score it, or start a new run with more epochs.")
         self._again(run, "--resume")
 
@@ -120,15 +132,15 @@ class Queue:
         if _said(run.state).state in OVER:
             self.score(run)
         else:
-            self._tell(run, "finish")
+            self._tell(run, "finish").go()
 
     def pause(self, run: Run) -> None:
         """Let the run wait before its next step. It keeps its device, for ten minutes if others wait for it."""
-        self._tell(run, "pause").paused = time.monotonic()
+        self._tell(run, "pause").pause()
 
     def go(self, run: Run) -> None:
         """Let a paused run go on."""
-        self._tell(run, "go").paused = 0.0
+        self._tell(run, "go").go()
 
     def stop(self, run: Run) -> None:
         """End the run within a second; its device is free when this returns. What is over stays as it is."""
@@ -147,6 +159,16 @@ class Queue:
             line = [*self._sequence(), *self._arriving]
             return next((place for place, order in enumerate(line, 1) if order.run.id == run.id), None)
 
+    def before(self, owner: str, device: str = "") -> int:
+        """The place that a new run of this owner would have now: 0 where it would begin at once."""
+        with self._lock:
+            may, busy = self._may(device), [worker.device for worker in self._working]
+            ahead = [order for order in self._line if set(self._may(order.device)) & set(may)]
+            if not ahead and any(one not in busy for one in may):
+                return 0
+            new = Order(Run(self.root), owner, TrainingConfig(""), device=device)
+            return turns([*self._line, new], self._served).index(new) + 1
+
     def wait(self, run: Run) -> float | None:
         """About how many seconds until this run's turn; None where it is not in line or nobody can know yet.
 
@@ -160,10 +182,8 @@ class Queue:
             known = [seconds for seconds in left if seconds is not None]
             if len(known) < len(left) or not known:
                 return None
-            lengths = [
-                seconds + time.monotonic() - order.started
-                for seconds, order in zip(known, self._working.values(), strict=True)
-            ]
+            orders = self._working.values()
+            lengths = [seconds + order.worked() for seconds, order in zip(known, orders, strict=True)]
             free = sorted(known)
             for _ in range(place - 1):
                 free = sorted([free[0] + sum(lengths) / len(lengths), *free[1:]])
@@ -180,11 +200,6 @@ class Queue:
             self._warm_until = time.monotonic() + SPARE
             self._keep_spare()
 
-    def ready(self) -> bool:
-        """Whether a spare worker is there that could start at once."""
-        with self._lock:
-            return any(worker.ready for worker in self._spares)
-
     def close(self) -> None:
         """End all workers started here; their runs and those in line can be gone on with later."""
         with self._lock:
@@ -193,7 +208,7 @@ class Queue:
             self._closing.set()
             workers = [*self._working, *self._spares]
             for order in self._line:
-                _last_words(order.run, "interrupted", upkeep.WAITED)
+                last_words(order.run, "interrupted", WAITED)
             self._line.clear()
         for worker in workers:
             worker.ask("close")
@@ -210,18 +225,24 @@ class Queue:
             if self.place(run) is not None or lock.taken(run.lock):
                 raise QueueError("This run is waiting or at work already.")
             config = self.bounds.config(_said(run.config))
-            self._check(state.owner)
+            device = str(state.extra.get("device", ""))
+            device = device if self._may(device) else ""
+            self._check(state.owner, config, device)
             extra = {**state.extra, "queue": self._token}
             _said(lambda: run.set_state(state="queued", message="", pid=0, paused=False, extra=extra))
-            self._line.append(Order(run, state.owner, config, option))
+            self._line.append(Order(run, state.owner, config, option, device))
             self._start_next()
 
-    def _check(self, owner: str) -> None:
-        """With the lock: QueueError where this owner may not have one more run in line."""
+    def _check(self, owner: str, config: TrainingConfig, device: str) -> None:
+        """With the lock: QueueError where this owner may not have this run in line, or it could never begin."""
         if self._closing.is_set():
             raise QueueError("The program is about to end; start the run when it is back.")
         self.bounds.line(sum(order.owner == owner for order in (*self._arriving, *self._line)))
         self.bounds.space(self.root, owner)
+        self.bounds.start(config, self.root, owner)
+        refusals = [fits(config, 0, one) for one in self._may(device)]
+        if all(refusals):
+            raise QueueError(refusals[0])
 
     def _tell(self, run: Run, word: str) -> Order:
         with self._lock:
@@ -237,12 +258,12 @@ class Queue:
             for line in (self._line, self._arriving):
                 for order in [order for order in line if order.run.id == run.id]:
                     order.dropped = True
-                    _last_words(run, "stopped", _NOT_BEGUN)
+                    last_words(run, "stopped", NOT_BEGUN)
             self._line = [order for order in self._line if not order.dropped]
         if worker is not None:
             worker.end("stop")
             if message != STOPPED:
-                _last_words(run, "stopped", message)
+                last_words(run, "stopped", ending(run, message))
         elif lock.taken(run.lock):
             raise QueueError(self._why_not(run))
 
@@ -252,46 +273,57 @@ class Queue:
         return "This run is not at work now."
 
     def _sequence(self) -> list[Order]:
-        """With the lock: the line in the order of turns. The owner served longest ago is next."""
-        served, line, sequence = dict(self._served), list(self._line), list[Order]()
-        turn = max(served.values(), default=0)
-        while line:
-            order = min(line, key=lambda order: served.get(order.owner, 0))  # the first of equals
-            line.remove(order)
-            turn += 1
-            served[order.owner] = turn
-            sequence.append(order)
-        return sequence
+        return turns(self._line, self._served)
+
+    def _may(self, device: str) -> list[Device]:
+        """The devices that a run which asked for this one may have."""
+        return [one for one in self.slots if device in (one.uuid, one.kind)] if device else self._usual
 
     def _start_next(self) -> None:
         """With the lock: give the free devices to those whose turn it is, and keep a spare worker if one is wanted."""
-        while self._line and not self._closing.is_set():
+        for order in self._sequence():
             busy = [worker.device for worker in self._working]
-            free = [device for device in self.slots if device not in busy]
-            if not free:
-                break
-            order = self._sequence()[0]
+            free = [device for device in self._may(order.device) if device not in busy]
+            if not free or self._closing.is_set():
+                continue
+            lacks = [self._lacks(order, device) for device in free]
+            if all(lacks) and busy:
+                with suppress(RecordError, OSError):
+                    if order.run.state().message != NEEDS_MEMORY:
+                        order.run.set_state(message=NEEDS_MEMORY)
+                continue
             self._line.remove(order)
-            self._served[order.owner] = max(self._served.values(), default=0) + 1
-            try:
-                order.run.set_state(state="running", message="", pid=0, paused=False)
-                order.run.append("note", doing="starting TensorFlow", done=0, total=0)
-                self._begin(order, free)
-            except RecordError:
-                continue  # deleted while it waited
-            except OSError as error:
-                text = (
-                    FULL
-                    if error.errno == errno.ENOSPC
-                    else f"The training program cannot be started: {error.strerror}."
-                )
-                _last_words(order.run, "failed", text)
+            if all(lacks):
+                last_words(order.run, "failed", lacks[0])
+            else:
+                self._begin(order, [device for device, lack in zip(free, lacks, strict=True) if not lack])
         if not self._line:  # who trained long ago is as good as new
             self._served = {order.owner: self._served.get(order.owner, 0) for order in self._working.values()}
         self._keep_spare()
 
     def _begin(self, order: Order, free: Sequence[Device]) -> None:
-        """With the lock: start the run in a spare worker of a free device, or in a new one."""
+        """With the lock: start the run on one of these devices, in its spare worker or a new one."""
+        self._served[order.owner] = max(self._served.values(), default=0) + 1
+        try:
+            order.run.set_state(state="running", message="", pid=0, paused=False)
+            order.run.append("note", doing="starting TensorFlow", done=0, total=0)
+            self._hand(order, free)
+        except RecordError:
+            return  # deleted while it waited
+        except OSError as error:
+            full = error.errno == errno.ENOSPC
+            text = FULL if full else f"The training program cannot be started: {error.strerror}."
+            last_words(order.run, "failed", text)
+
+    def _lacks(self, order: Order, device: Device) -> str:
+        """With the lock: what is said where the run does not fit into what is free on this device now, or ""."""
+        now = at_present(device)
+        waits = device.kind == "cpu" and any(spare.ready for spare in self._spares if spare.device == device)
+        room = now.free + FRAMEWORK * waits  # which the spare worker has taken already
+        lacks = shortage(order.config, 0, device, room, f"{in_words(now.free)} are free now")
+        return lacks and f"{lacks.removesuffix('.')}, or start it again when other programs take less."
+
+    def _hand(self, order: Order, free: Sequence[Device]) -> None:
         order.begin()
         for worker in [worker for worker in self._spares if worker.device in free]:
             self._spares.remove(worker)
@@ -312,7 +344,7 @@ class Queue:
             return
         if self._spares:
             return
-        for device in self.slots:
+        for device in self._usual:
             order = next((order for worker, order in self._working.items() if worker.device == device), None)
             wanted = bool(self._line) and now - order.started > _SETTLED if order else now <= self._warm_until
             if wanted and memory()[1] > SPARE_MEMORY:
@@ -337,14 +369,14 @@ class Queue:
         while not self._closing.wait(_LOOK if self._working or self._spares else _TIDY):
             try:
                 with self._lock:
-                    self._keep_spare()
+                    self._start_next()
                     now, late = time.monotonic(), list[tuple[Run, str]]()
                     for order in self._working.values():
                         others = any(waiting.owner != order.owner for waiting in self._line)
                         if order.paused and others and now - order.paused > PAUSE:
-                            late.append((order.run, _GAVE_WAY))
-                        elif now - order.started > 1.5 * 60 * self.bounds.minutes:
-                            late.append((order.run, _TOO_LONG))
+                            late.append((order.run, GAVE_WAY))
+                        elif order.worked() > 1.5 * 60 * self.bounds.minutes:
+                            late.append((order.run, TOO_LONG))
                     if now - tidied >= _TIDY:
                         tidied = now
                         known = {order.run.id for order in (*self._arriving, *self._line, *self._working.values())}
@@ -367,24 +399,11 @@ def _said(action: Callable[[], _T]) -> _T:
         raise QueueError(text) from None
 
 
-def _last_words(run: Run, state: str, message: str) -> None:
-    """What became of a run that no process works on, as far as its directory is there."""
-    with suppress(RecordError, OSError):
-        run.set_state(state=state, message=message, pid=0, paused=False)
-        run.append("end", state=state, message=message)
-
-
 def _conclude(worker: Worker, run: Run) -> None:
     """See that a run whose worker is gone ends in a state, or that nothing is left of it if it was deleted."""
     try:
         if run.state().state not in OVER:
-            _last_words(run, *worker.last_words())
+            last_words(run, *worker.last_words())
     except RecordError:
         if not (run.path / "config.json").exists():
             run.delete()
-
-
-def _epochs_done(run: Run) -> int:
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return int(json.loads((run.path / "progress.json").read_text("utf-8"))["epoch"])
-    return 0

@@ -1,6 +1,7 @@
 """The record of a run: a directory with its settings, its state, its events and its snapshots; no keras."""
 
 import json
+import os
 import re
 import secrets
 import shutil
@@ -83,6 +84,12 @@ class Run:
         """The file that the process which works on this run keeps locked (lock.py)."""
         return self.path / "worker.lock"
 
+    def epochs_done(self) -> int:
+        """How many epochs are whole, so that the run can go on from there."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            return int(json.loads((self.path / "progress.json").read_text("utf-8"))["epoch"])
+        return 0
+
     def config(self) -> TrainingConfig:
         """The settings; RecordError if the file is gone, ConfigError if it was edited into nonsense."""
         try:
@@ -120,8 +127,11 @@ class Run:
         """Add one line to events.jsonl; values are numbers, text, or small lists."""
         line = json.dumps({"format": FORMAT, "time": round(time.time(), 3), "kind": kind, **values}, allow_nan=True)
         # one write of one line: a reader in another process sees it whole or, at the very end, not yet
-        with writing, (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        with writing, (self.path / "events.jsonl").open("a+b") as file:
+            if file.tell():  # half a line, of a process that was ended or a disk that was full, must not spoil this one
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else "\n" + line
+            file.write(line.encode() + b"\n")
 
     def events(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
         """The events after this byte, and the byte to go on from. A half-written or broken line is passed over."""

@@ -8,11 +8,14 @@ from cnnviz import evaluation
 from cnnviz.cards import Card, write_card
 from cnnviz.data.dataset import Dataset
 from cnnviz.data.preprocessing import Preprocessing
+from cnnviz.data.sources import FETCHED
 from cnnviz.networks import fitting
 from cnnviz.networks.baseline import baseline
 from cnnviz.networks.predict import probabilities
+from cnnviz.training import behind
 from cnnviz.training.config import TrainingConfig
-from cnnviz.training.prepare import Prepared, Say, open_data, read
+from cnnviz.training.pictures import read
+from cnnviz.training.prepare import Prepared, Say, open_data
 from cnnviz.training.record import Run
 
 SURE = 0.95  # share of the right validation answers that the threshold accepts
@@ -40,6 +43,8 @@ def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, d
         )
         scores["test"] = evaluation.scores(answers, test.truth, labels).to_json()
         np.savez_compressed(run.path / "answers.npz", answers=answers.astype(np.float32), truth=test.truth)
+        if config.data in FETCHED:
+            behind.store(run, test.pictures, answers, test.truth)
         scores["baseline"] = {
             "what": "mean brightness, chroma and contrast, logistic regression",
             "accuracy": baseline(train.pictures, train.truth, test.pictures, test.truth),

@@ -77,11 +77,3 @@ def read(folder: Path, epoch: int) -> dict[str, NDArray[Any]] | None:
     ):
         return {name: arrays[name] for name in arrays.files}
     return None
-
-
-def newest(folder: Path) -> tuple[int, dict[str, NDArray[Any]]] | None:
-    """(epoch, arrays) of the newest snapshot that can be read, or None."""
-    for epoch in reversed(epochs(folder)):
-        if (arrays := read(folder, epoch)) is not None:
-            return epoch, arrays
-    return None

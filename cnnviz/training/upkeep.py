@@ -6,12 +6,11 @@ from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
-from cnnviz.training import lock, record
+from cnnviz.training import lock, pictures, record
+from cnnviz.training.endings import INTERRUPTED, WAITED, ending
 from cnnviz.training.record import RecordError, Run
-from cnnviz.training.worker import INTERRUPTED
 
 PHOTOS = 7 * 86_400.0  # seconds that a user's own pictures are stored
-WAITED = "This run's turn had not come when the program that would have started it ended. Start it again."
 _TOKEN = re.compile(r"[0-9a-f]{16}")
 _NEW = 5.0  # seconds in which a run made by the command line has surely locked its directory
 
@@ -38,7 +37,7 @@ def settle(root: Path, ours: str = "", known: Container[str] = ()) -> None:
             elif not token and time.time() - run.state().changed < _NEW:
                 continue
             if _open(run):  # it may have ended between the looks
-                message = WAITED if run.state().state == "queued" else INTERRUPTED
+                message = WAITED if run.state().state == "queued" else ending(run, INTERRUPTED)
                 run.set_state(state="interrupted", message=message, pid=0, paused=False)
     for path in root.glob(".queue-*.lock"):
         if not lock.taken(path):
@@ -47,26 +46,16 @@ def settle(root: Path, ours: str = "", known: Container[str] = ()) -> None:
 
 
 def forget_photos(root: Path, known: Container[str] = (), now: float | None = None) -> None:
-    """Delete runs of a user's own pictures after seven days; of those that were kept, the pictures and snapshots only.
+    """Delete a user's own pictures, and what in the snapshots shows them, seven days after they were stored.
 
-    The snapshots show one of the pictures and its maps. now: seconds since 1970.
+    Record, network and card stay, kept or not, and so does a run that this program cannot read. known: runs that are
+    waiting or at work. now: seconds since 1970.
     """
     for run in record.runs(root):
-        stored = run.path / "pictures.npz"
-        if run.id in known or not stored.exists() or lock.taken(run.lock):
-            continue
-        made = time.mktime(time.strptime(run.id[:15], "%Y%m%d-%H%M%S"))
-        if (time.time() if now is None else now) - made < PHOTOS:
-            continue
-        kept = ""
-        with suppress(RecordError):
-            kept = run.state().kept
-        if not kept:
-            run.delete()
-            continue
-        for path in (stored, *run.snapshots.glob("*")):
-            with suppress(OSError):
-                path.unlink()
+        with suppress(OSError):
+            old = pictures.age(run, time.time() if now is None else now) >= PHOTOS
+            if old and run.id not in known and not lock.taken(run.lock):
+                pictures.forget(run)
 
 
 def _open(run: Run) -> bool:

@@ -20,15 +20,12 @@ from cnnviz.data.dataset import DataError
 from cnnviz.images import ImageError
 from cnnviz.training.config import ConfigError
 from cnnviz.training.control import Control, listen
+from cnnviz.training.endings import FULL, INTERRUPTED, MEMORY, STOPPED, ending
 from cnnviz.training.lock import take
 from cnnviz.training.record import RecordError, Run, writing
 
 READY = "ready"  # what a spare worker prints once it could start
 NICE = 10  # how far behind everything else on this machine it stands
-STOPPED = "Stopped. Go on from the last whole epoch, or score the network as it is."
-INTERRUPTED = "The program that had started this run ended. Go on from the last whole epoch."
-FULL = "The disk is full; free some space and go on from the last whole epoch."
-MEMORY = "The memory was not enough; choose a smaller network, batch or picture size."
 OUT_OF_MEMORY = (  # what faults of TensorFlow, JAX, C++ and Python have in their text where memory ran out
     *("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM", "out of memory"),
     *("bad_alloc", "MemoryError", "Cannot allocate memory", "can't start new thread"),
@@ -47,7 +44,7 @@ def work(run: Run, command: str, control: Control | None = None, resume: bool = 
     try:
         held = take(run.lock)
     except OSError as error:
-        return _end(run, "failed", _disk(error))
+        return _end(run, "failed", _disk(run, error))
     if held is None:
         raise RecordError("This run is being trained already; wait until it is over, or stop it first.")
     with held:
@@ -60,7 +57,7 @@ def work(run: Run, command: str, control: Control | None = None, resume: bool = 
         except MemoryError:
             return _end(run, "failed", MEMORY)
         except OSError as error:
-            return _end(run, "failed", _disk(error))
+            return _end(run, "failed", _disk(run, error))
         except Exception as error:
             return _end(run, "failed", _fault(run, error))
         return _end(run, "finished", "")
@@ -68,7 +65,7 @@ def work(run: Run, command: str, control: Control | None = None, resume: bool = 
 
 def stopped(run: Run) -> None:
     """The last word on a run that its user stopped."""
-    _end(run, "stopped", STOPPED)
+    _end(run, "stopped", ending(run, STOPPED))
 
 
 def _train(run: Run, command: str, control: Control | None, resume: bool, score: bool) -> None:
@@ -81,7 +78,9 @@ def _train(run: Run, command: str, control: Control | None, resume: bool, score:
     run.set_state(device=where)
     prepared = prepare.prepare(run, config, say)
     device.check_memory(config, len(prepared.dataset.labels))
-    if not score:
+    if score:
+        loop.recovered(run)
+    else:
         say("building the network", 0, 0)
         loop.fit(run, config, prepared, control or Control(), resume)
     if not run.network.exists():
@@ -121,9 +120,9 @@ def _notes(run: Run) -> Callable[[str, int, int], None]:
     return say
 
 
-def _disk(error: OSError) -> str:
+def _disk(run: Run, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return FULL
+        return ending(run, FULL)
     return f"A file could not be read or written: {error.strerror or error}."
 
 
@@ -137,7 +136,7 @@ def _fault(run: Run, error: Exception) -> str:
     if any(word in text for word in OUT_OF_MEMORY):
         return MEMORY
     if "No space left" in text:
-        return FULL
+        return ending(run, FULL)
     return f"Training broke off: {type(error).__name__}. The details are in {run.id}/worker.log."
 
 
@@ -145,7 +144,7 @@ def _stop(run: Run, asked: bool) -> None:
     """End this process at once: files are replaced whole, so that it may end at any moment."""
     with writing:  # until the end: the training thread says nothing after this
         if not _over:
-            stopped(run) if asked else _end(run, "interrupted", INTERRUPTED)
+            stopped(run) if asked else _end(run, "interrupted", ending(run, INTERRUPTED))
         os._exit(0)
 
 

@@ -40,20 +40,26 @@ def score(card: Card) -> str:
         return (
             '<div class="score"><p>There were no test pictures, so nothing is known of how often it is right.</p></div>'
         )
-    low, high = test.interval
+    lines = [_against(sentence, share) for sentence, share in _baselines(card)]
+    return measured(test, "test pictures", "".join(lines))
+
+
+def measured(scores: Scores, what: str, more: str = "") -> str:
+    """A score of `what` was looked at, as sentences over lines from 0 to 100 %; more: further ones. HTML."""
+    low, high = scores.interval
     lines = [
         _against(
-            f"<strong>{percent(test.accuracy)}</strong> of {test.n:,} test pictures right; with 95 % confidence it is "
+            f"<strong>{percent(scores.accuracy)}</strong> of {scores.n:,} {what} right; with 95 % confidence it is "
             f"{percent(low)} to {percent(high)} of all such pictures.",
-            test.accuracy,
+            scores.accuracy,
             (low, high),
         ),
         _against(
-            f"Always saying “{text(test.majority_label)}” would be right for {percent(test.majority)}.", test.majority
+            f"Always saying “{text(scores.majority_label)}” would be right for {percent(scores.majority)}.",
+            scores.majority,
         ),
     ]
-    lines += [_against(sentence, share) for sentence, share in _baselines(card)]
-    return f'<div class="score">{"".join(lines)}</div>'
+    return f'<div class="score">{"".join(lines)}{more}</div>'
 
 
 def _baselines(card: Card) -> list[tuple[str, float]]:
@@ -122,6 +128,7 @@ def facts(card: Card, brief: bool = False) -> str:
         ("Others on this data", references(card)),
         ("Calibration error", "" if card.test is None else number(card.test.calibration_error, 3)),
         ("Trained by", card.training["command"]),
+        ("Started from", str(card.training.get("started_from", ""))),
         ("Trained on", card.training["device"]),
         ("Seed", "unknown" if card.training["seed"] is None else str(card.training["seed"])),
         ("Not for", card.not_for),

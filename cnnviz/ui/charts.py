@@ -16,7 +16,7 @@ from cnnviz.training.history import Curve, History
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
 HEIGHT = 320  # px
-_TOP, _BOTTOM, _LEFT = 40, 52, 48  # px round the lines
+_TOP, _BOTTOM, _LEFT = 60, 52, 48  # px round the lines; heading and the line under it stand above
 _PLOT = HEIGHT - _TOP - _BOTTOM
 _FONT = '"Source Sans", sans-serif'
 
@@ -42,17 +42,18 @@ PALETTES = {
 }
 
 
-def loss(history: History, palette: Palette, narrow: bool = False) -> Figure:
+def loss(history: History, palette: Palette, narrow: bool = False, live: bool = False) -> Figure:
     """Training and validation loss over the epochs; the baseline is the loss of guessing, ln(classes).
 
-    narrow: for a phone: labels of two lines, and a finger on the chart scrolls the page instead of zooming.
+    narrow: for a phone: labels of two lines, and a finger on the chart scrolls the page instead of zooming. live: the
+    next one comes soon, and takes a zoom with it (Streamlit 1.67 makes a new chart of each update): there is none.
     """
-    return _figure(history, _loss(history), palette, narrow)
+    return _figure(history, _loss(history), palette, narrow, live)
 
 
-def accuracy(history: History, palette: Palette, narrow: bool = False) -> Figure:
+def accuracy(history: History, palette: Palette, narrow: bool = False, live: bool = False) -> Figure:
     """Training and validation accuracy over the epochs; the baseline is always naming the largest class."""
-    return _figure(history, _accuracy(history), palette, narrow)
+    return _figure(history, _accuracy(history), palette, narrow, live)
 
 
 def loss_words(history: History) -> str:
@@ -202,7 +203,7 @@ def _accuracy(history: History) -> _Lines:
     )
 
 
-def _figure(history: History, lines: _Lines, palette: Palette, narrow: bool) -> Figure:
+def _figure(history: History, lines: _Lines, palette: Palette, narrow: bool, live: bool) -> Figure:
     per_epoch = max(1, history.steps)
     x, epochs = history.curve.step / per_epoch, history.column("step") / per_epoch
     end = max([0.02, *x[-1:].tolist(), *epochs[-1:].tolist()])
@@ -227,32 +228,30 @@ def _figure(history: History, lines: _Lines, palette: Palette, narrow: bool) -> 
             "line": {"color": palette.ink, "width": 1.5, "dash": "5px 3px"},
         },
     ]
-    labels = _end_labels(lines, palette, narrow)
-    best = history.best
+    best, below = history.best, ""
     if best is not None and math.isfinite(value := float(lines.validated[history.all_epochs.index(best)])):
-        at = best.step / per_epoch
         dot = {"size": 10, "color": palette.ink, "line": {"width": 2, "color": palette.page}}
         traces.append(
             {
                 **common,
                 "mode": "markers",
                 "cliponaxis": False,
-                "x": [at],
+                "x": [best.step / per_epoch],
                 "y": [value],
                 "marker": dot,
                 "hoverinfo": "skip",
             }
         )
         if len(epochs) > 1:
-            labels.append(_best_label(f"best: epoch {best.epoch}", (at, value), (x, epochs), end, lines, palette))
-    axis = {"showgrid": False, "zeroline": False, "fixedrange": narrow, "ticklabelstandoff": 6}
+            below = f"● best: epoch {best.epoch}"  # at the dot itself it would lie on one of the lines
+    axis = {"showgrid": False, "zeroline": False, "fixedrange": narrow or live, "ticklabelstandoff": 6}
     ticks = {"tickfont": {"size": 14, "color": palette.muted}}
     right = 76 if narrow else 124
     return figure(
         traces,
-        layout(lines.title, palette, HEIGHT, {"l": _LEFT, "r": right, "t": _TOP, "b": _BOTTOM})
+        layout(lines.title, palette, HEIGHT, {"l": _LEFT, "r": right, "t": _TOP, "b": _BOTTOM}, below)
         | {
-            "annotations": labels,
+            "annotations": _end_labels(lines, palette, narrow),
             "shapes": _baseline(lines.baseline, palette),
             "xaxis": axis | ticks | _epoch_ticks(end, palette),
             "yaxis": axis
@@ -260,9 +259,7 @@ def _figure(history: History, lines: _Lines, palette: Palette, narrow: bool) -> 
             | {"showgrid": True, "gridcolor": palette.line, "range": [0, lines.top], "nticks": 6}
             | {"ticksuffix": lines.unit},
             "hovermode": "x unified",
-            "dragmode": False if narrow else "zoom",
-            # a zoom outlives an update of the chart; Streamlit 1.67 makes a new chart of each update, though
-            "uirevision": "run",
+            "dragmode": False if narrow or live else "zoom",
         },
     )
 
@@ -298,34 +295,6 @@ def _end_labels(lines: _Lines, palette: Palette, narrow: bool) -> list[dict[str,
         }
         for (value, name, color), want, place in zip(ends, wanted, places, strict=True)
     ]
-
-
-def _best_label(
-    text: str, dot: tuple[float, float], xs: tuple[Floats, Floats], end: float, lines: _Lines, palette: Palette
-) -> dict[str, Any]:
-    """The words on the best epoch, on the side of its dot that is farther from all lines."""
-    at, value = dot
-    # about a quarter of the width each way: where the words will stand
-    near = [
-        lines.y(y)
-        for x, ys in zip(xs, (lines.trained, lines.validated), strict=True)
-        for y in ys[np.abs(x - at) < 0.25 * end]
-        if math.isfinite(y)
-    ]
-    if math.isfinite(lines.baseline):
-        near.append(lines.y(lines.baseline))
-    shift = max((16, -16), key=lambda up: min((abs(y - lines.y(value) + up) for y in near), default=0))
-    return {
-        "x": at,
-        "y": value,
-        "xanchor": "left" if at < 0.2 * end else "right" if at > 0.8 * end else "center",
-        "yshift": shift,
-        "text": text,
-        "showarrow": False,
-        "font": {"size": 14, "color": palette.ink},
-        "bgcolor": f"{palette.page}CC",
-        "borderpad": 1,
-    }
 
 
 def _epoch_ticks(end: float, palette: Palette) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from cnnviz.display import heat_scale
 from cnnviz.ui import charts
 
+_NAMED = 24  # classes, up to which every row is high enough for its name
+_LINE = 14  # px: the height of a name
 _LETTER, _DIGIT = 7.2, 6.4  # px: the usual width of a letter of 14 px, the width of a digit of 12 px
 
 
@@ -40,7 +42,7 @@ def figure(
     longest = round(_LETTER * max(map(len, names)))
     # names stand side by side where a phone has room for them, else on a slope, on a phone upright
     angle = 0 if longest * classes < 220 else -90 if narrow else -45
-    row = int(min(56, max(22, 320 / classes)))
+    row = int(min(56, max(22, 320 / classes)) if classes <= _NAMED else max(6, 480 / classes))
     left, top = longest + 16, 74 + {0: 16, -90: longest, -45: round(0.72 * longest) + 8}[angle]
     right = max(8, round(0.72 * _LETTER * len(names[-1])) - 8) if angle == -45 else 8
     ticks: dict[str, list[Any]] = {
@@ -71,7 +73,7 @@ def figure(
         "customdata": list(zip(rows, columns, strict=True)),
         "hovertext": [_wrapped(cell_words(counts, labels, *pair)) for pair in zip(rows, columns, strict=True)],
         "hoverinfo": "text",
-        "marker": {"symbol": "square", "size": row - 2, "opacity": 0},
+        "marker": {"symbol": "square", "size": max(4, row - 2), "opacity": 0},
         "selected": {"marker": {"opacity": 0}},
         "unselected": {"marker": {"opacity": 0}},
     }
@@ -88,24 +90,27 @@ def figure(
             },
         }
         for line, column in zip(rows, columns, strict=True)
-        if _DIGIT * len(f"{counts.max():,}") <= cell_width
+        if _DIGIT * len(f"{counts.max():,}") <= cell_width and row >= _LINE
     ]
     axis = {
         "ticklabelstandoff": 4,
         "tickfont": {"size": 14 if row >= 28 else 12, "color": palette.ink},
         "ticks": "",
+        "ticklabeloverflow": "allow",
         "showgrid": False,
         "zeroline": False,
         "fixedrange": True,
     }
-    every = math.ceil(14 / cell_width)  # names that would lie on each other are left out; the rows have them all
-    some = {name: values[::every] for name, values in ticks.items()}
+    # names that would lie on each other are left out; hovering tells them all
+    across, down = (
+        {name: values[:: math.ceil(_LINE / side)] for name, values in ticks.items()} for side in (cell_width, row)
+    )
     margin = {"l": left, "r": right, "t": top, "b": 56}
     below = "row: true class · column: predicted class"
     drawing = charts.layout("Confusion matrix", palette, top + classes * row + 56, margin, below) | {
         "annotations": numbers,
-        "xaxis": {**axis, **some, "side": "top", "range": [-0.5, classes - 0.5], "tickangle": angle},
-        "yaxis": {**axis, **ticks, "range": [classes - 0.5, -0.5]},
+        "xaxis": {**axis, **across, "side": "top", "range": [-0.5, classes - 0.5], "tickangle": angle},
+        "yaxis": {**axis, **down, "range": [classes - 0.5, -0.5]},
         "shapes": _outline(*chosen) if chosen is not None else [],
         "hovermode": "closest",
         "hoverdistance": -1,  # the pointer anywhere in a cell is on the cell's marker
@@ -158,6 +163,7 @@ def _color_bar(palette: charts.Palette, length: int) -> dict[str, Any]:
         "outlinewidth": 0,
         "tickvals": [0, 1],
         "ticktext": ["0 %", "100 % of the row"],
+        "ticklabeloverflow": "allow",
         "tickfont": {"size": 14, "color": palette.muted},
     }
 

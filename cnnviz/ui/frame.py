@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import Page
 
+from cnnviz import engine
 from cnnviz.ui import owner
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,16 +15,19 @@ ICON = Path(__file__).with_name("icon.svg")
 PAGES = (
     ("home.py", "Start", "home", ""),
     ("kernels.py", "Kernel lab", "grid_3x3", "kernels"),
+    ("inside.py", "Inside the network", "layers", "inside"),
+    ("classify.py", "Classify", "image_search", "classify"),
     ("train.py", "Train", "model_training", "train"),
     ("networks.py", "Networks", "inventory_2", "networks"),
 )
 
 
 def enter() -> None:
-    """Page settings, and the mark that this session came in through app.py (see `page`)."""
+    """Page settings, and the mark that this session came in through app.py (see `page`); the engine warms up."""
     # the icon is a file of ours: a ":material/...:" one would be fetched from an outside host
     st.set_page_config(page_title="cnnviz", page_icon=str(ICON), layout="wide", initial_sidebar_state="collapsed")
     st.session_state["entered"] = True
+    engine.start()
 
 
 def navigation() -> Page:

@@ -1,6 +1,7 @@
 """The runs of this server: where they lie, the one queue that trains them, and which of them an owner may see."""
 
 import atexit
+import errno
 import os
 import threading
 import time
@@ -87,14 +88,21 @@ def kept(owner: str) -> list[Listed]:
 
 
 def keep(run: Run, name: str) -> None:
-    """Give a finished network a name, in its state and on its card; ValueError with a sentence for a bad one."""
+    """Give a finished network a name, in its state and on its card; ValueError with a sentence where it cannot be."""
     name = " ".join(name.split())
     if not name:
         raise ValueError("The network has no name yet; write one and press Keep.")
     if len(name) > _LONGEST_NAME or not name.isprintable():
         raise ValueError(f"A name has up to {_LONGEST_NAME} ordinary characters; this one cannot stand on a card.")
-    write_card(replace(read_card(run.card), title=name), run.card)
-    run.set_state(kept=name)
+    try:
+        write_card(replace(read_card(run.card), title=name), run.card)
+        run.set_state(kept=name)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ValueError(
+                "The disk is full, so the name could not be saved; free some space and press Keep again."
+            ) from None
+        raise ValueError(f"The name could not be saved: {error.strerror or error}.") from None
 
 
 def card(run: Run) -> Card | None:

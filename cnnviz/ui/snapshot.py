@@ -61,6 +61,8 @@ def maps(arrays: Arrays) -> str:
         values = arrays.get(f"maps_{index}")
         if values is not None and values.ndim == 3 and values.size:
             rows.append(_layer(name, values.astype(np.float32)))
+    if not pinned and not rows:
+        return '<p class="quiet">The picture and its maps are no longer stored.</p>'
     return f'<div class="maps"><figure>{pinned}</figure><div>{"".join(rows)}</div></div>'
 
 

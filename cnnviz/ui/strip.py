@@ -1,17 +1,15 @@
 """The picture strip: upload, camera and samples; it decides which picture is in hand on every page."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime import get_instance
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from cnnviz import display, images, samples
-from cnnviz.ui import address, frame
-from cnnviz.ui.store import PHOTOS
+from cnnviz.ui import address, camera, frame
+from cnnviz.ui.store import PHOTOS, forget
 
 OWN = "own"  # value of ?picture= for a photo that only its owner can see
 _HERE = Path(__file__).parent
@@ -59,7 +57,7 @@ def strip(owner: str) -> images.Photo:
                 args=(owner, f"upload_{turn}"),
             )
         if st.button("Camera", key="camera_open", icon=":material/photo_camera:", type="tertiary"):
-            _camera(owner)
+            camera.take(partial(_take, owner))
     if sentence:
         frame.problem(sentence, "picture")
     photo = own if choice == OWN and own else samples.photo(choice)
@@ -120,19 +118,4 @@ def _take(owner: str, widget: str) -> None:
         st.session_state["picture_problem"] = str(error)
     finally:
         st.session_state["upload_turn"] += 1
-        _forget(file)
-
-
-def _forget(file: UploadedFile) -> None:
-    """Streamlit keeps uploaded bytes as long as the tab is open; ours leave memory when their owner has been away."""
-    context, manager = get_script_run_ctx(), get_instance().uploaded_file_mgr
-    if context is not None and isinstance(manager, MemoryUploadedFileManager):
-        manager.remove_file(context.session_id, file.file_id)
-
-
-@st.dialog("Take a picture")
-def _camera(owner: str) -> None:
-    st.markdown("The picture stays in this app’s memory and is forgotten an hour after you leave.")
-    st.camera_input("Camera", key="camera", label_visibility="collapsed", on_change=_take, args=(owner, "camera"))
-    if st.session_state.get("picture_problem") or st.session_state.get("camera") is not None:
-        st.rerun()
+        forget(file)

@@ -1,30 +1,36 @@
-"""Train on own photos: the uploader, the cleaning report in short, what to leave out, and the line of consent."""
+"""Train on own photos: the uploader, the cleaning report in short, what to leave out, and the box of consent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from cnnviz.data import cleaning
 from cnnviz.data.archive import MAX_ARCHIVE_BYTES
-from cnnviz.data.dataset import Dataset
-from cnnviz.data.split import make_split
-from cnnviz.training import prepare
+from cnnviz.data.dataset import SPLITS
+from cnnviz.training import pictures
 from cnnviz.training.config import TrainingConfig
 from cnnviz.training.record import Run
-from cnnviz.ui import frame
-from cnnviz.ui.uploads import ZIPS, Upload, forget
+from cnnviz.ui import frame, runs
+from cnnviz.ui.store import forget
+from cnnviz.ui.uploads import COMPARING, OPENING, READING, ZIPS, Upload
 
 CONSENT = (
-    "Pictures are stored at the network’s input size in this run’s folder on this computer and go with the run, or "
-    "after 7 days."
+    "I agree: the pictures are stored, at the network’s input size, in this run’s folder on this computer. They go "
+    "with the run, or after 7 days."
 )
 _MOST_NAMES = 30  # files named under a finding
 _ALWAYS = ("unreadable", "two-labels")  # what the split leaves out by itself
+_DOING = {
+    OPENING: "Opening the zip",
+    READING: "Looking for broken files and copies: {done:,} of {total:,}",
+    COMPARING: "Comparing all pictures, to find near-copies: {done} %",
+}
 
 
-def show(owner: str) -> Dataset | None:
-    """Uploader, progress and report; the data set as soon as it can be opened."""
+def show(owner: str) -> Upload | None:
+    """Uploader, and what is held for this owner: how far the look at it is, or what is wrong with it."""
     turn = st.session_state.setdefault("zip_turn", 0)
     with st.container(key="upload_zip"):
         # a new widget after each upload: the old one would go on listing a file that has long left it
@@ -40,13 +46,12 @@ def show(owner: str) -> Dataset | None:
     upload = ZIPS.get(owner)
     if upload is None:
         st.caption("A zip with one folder of photos per class, such as cats and dogs. It stays in this app’s memory.")
-        return None
-    if upload.problem:
+    elif upload.problem:
         frame.problem(upload.problem, "zip")
-        return None
-    if upload.busy:
+        _files(upload)
+    elif upload.busy:
         st.fragment(_looking, run_every=0.5)(owner)
-    return upload.dataset
+    return upload
 
 
 def _take(owner: str, widget: str) -> None:
@@ -61,19 +66,18 @@ def _take(owner: str, widget: str) -> None:
 
 
 def _looking(owner: str) -> None:
-    """How far the scan is; the page runs again once when it is over."""
+    """How far the look is; the page runs again once when it is over."""
     upload = ZIPS.get(owner)
     if upload is None or not upload.busy:
         st.rerun()
-    share = upload.done / upload.total if upload.total else 0.0
-    st.progress(share, f"Looking for copies and broken files: {upload.done:,} of {upload.total:,}")
+    share = min(1.0, upload.done / upload.total) if upload.total else 0.0
+    st.progress(share, _DOING[upload.doing].format(done=upload.done, total=upload.total))
     st.button("Stop", key="zip_stop", on_click=upload.stop.set)
 
 
-def report(owner: str) -> None:
-    """The findings in short, with a box for what can be left out, and the line of consent."""
-    upload = ZIPS.get(owner)
-    if upload is None or upload.report is None:
+def report(upload: Upload) -> None:
+    """The findings in short, each with a box where it can be left out, and which files they are about."""
+    if upload.report is None:
         return
     for finding in upload.report.findings:
         if finding.kind in (*_ALWAYS, *cleaning.WHOLE):
@@ -81,38 +85,60 @@ def report(owner: str) -> None:
             st.caption(frame.escape(finding.sentence + left))
         else:
             st.checkbox(f"Leave out: {frame.escape(finding.sentence)}", key=_key(finding.kind))
-    if upload.report.findings:
-        which = st.popover("Which files", type="tertiary", key="findings", on_change="rerun")
-        if which.open:
-            with which:
-                _names(upload.report)
-    else:
+    if not upload.report.findings:
         st.caption("No copies, no broken files: nothing odd was found.")
-    st.checkbox(CONSENT, key="consent")
+    _files(upload)
 
 
-def _names(found: cleaning.Report) -> None:
-    for finding in found.findings:
-        if finding.files:
-            groups = [" = ".join(map(frame.escape, group)) for group in finding.groups[:_MOST_NAMES]]
-            more = len(finding.groups) - len(groups)
-            st.markdown(f"**{cleaning.KINDS[finding.kind].capitalize()}**")
-            st.caption("  \n".join(groups) + (f"  \nand {more:,} more" if more else ""))
+def _files(upload: Upload) -> None:
+    """Which files were found odd, and which of the zip were passed over, behind a button."""
+    passed_over = () if upload.dataset is None else upload.dataset.passed_over
+    if passed_over:
+        st.caption("Some of what lies in the zip belongs to no class and was passed over.")
+    findings = () if upload.report is None else tuple(one for one in upload.report.findings if one.files)
+    if not passed_over and not findings:
+        return
+    which = st.popover("Which files", type="tertiary", key="findings", on_change="rerun")
+    if not which.open:
+        return
+    with which:
+        if passed_over:
+            _list("Passed over", passed_over)
+        for finding in findings:
+            groups = [" = ".join(group) for group in finding.groups]
+            _list(cleaning.KINDS[finding.kind].capitalize(), groups)
+
+
+def _list(title: str, lines: Sequence[str]) -> None:
+    more = len(lines) - _MOST_NAMES
+    st.markdown(f"**{title}**")
+    shown = "  \n".join(map(frame.escape, lines[:_MOST_NAMES]))
+    st.caption(shown + (f"  \nand {more:,} more" if more > 0 else ""))
 
 
 def _key(kind: str) -> str:
     return f"leave_out_{kind}"
 
 
+def consent(owner: str) -> DeltaGenerator:
+    """The box to tick before pictures are stored, where there are any; and the place under it for what is wrong."""
+    upload = ZIPS.get(owner)
+    if upload is not None and upload.report is not None:
+        st.checkbox(CONSENT, key="consent")
+    return st.container()
+
+
 def missing(owner: str) -> str:
     """What must be done before these photos can be trained on: one sentence, or ""."""
     upload = ZIPS.get(owner)
-    if upload is None or upload.problem:
+    if upload is None:
         return "There are no photos yet: drop a zip with one folder of photos per class."
+    if upload.problem:
+        return "This zip cannot be used, for the reason given under Data; drop another one."
     if upload.busy:
         return "The photos are still being looked through."
     if not st.session_state.get("consent"):
-        return "Tick the line on where pictures are stored; without it nothing is."
+        return "Tick this box to say yes; without it nothing is stored and nothing can be trained."
     return ""
 
 
@@ -124,15 +150,20 @@ def left_out(upload: Upload) -> set[str]:
 
 
 def store(owner: str, config: TrainingConfig, say: Callable[[int, int], None]) -> Callable[[Run], None]:
-    """What writes the owner's pictures into a run's directory. DataError where too little is left of them."""
+    """What writes the owner's pictures into a run's directory.
+
+    DataError where too little is left of them, QueueError where they are too many or too large; none is opened here.
+    """
     upload = ZIPS.get(owner)
     assert upload is not None
-    dataset, seen = upload.chosen(left_out(upload))
-    split = make_split(dataset, seen, seed=config.seed)
+    dataset, split = upload.divided(left_out(upload), config.seed)
+    bounds, root = runs.queue().bounds, runs.root()
+    count = sum(len(getattr(split, side)) for side in SPLITS)
+    bounds.own(root, owner, count, pictures.size_of(count, config.input()))
 
     def write(run: Run) -> None:
         split.save(run.path / "split.json")
-        prepare.store_pictures(run.path / "pictures.npz", dataset, config.input(), split, say)
+        pictures.store(run, dataset, config.input(), split, say, lambda: bounds.free(root))
         run.set_state(extra={**run.state().extra, "data": dataset.name})
 
     return write

@@ -1,8 +1,10 @@
 """Train after a run: what the network scored, the pictures it got wrong, its card, and what can be done with it."""
 
 import io
+import json
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -11,17 +13,17 @@ from numpy.typing import NDArray
 
 from cnnviz.cards import FILE, Card
 from cnnviz.data.dataset import DataError
-from cnnviz.data.split import Split
+from cnnviz.data.sources import FETCHED
+from cnnviz.data.split import DIGESTS, Split
 from cnnviz.images import ImageError
-from cnnviz.training import prepare
+from cnnviz.training import behind, prepare
 from cnnviz.training.config import ConfigError
 from cnnviz.training.history import History
 from cnnviz.training.record import RecordError, Run, State
 from cnnviz.ui import card as card_view
-from cnnviz.ui import charts, confusion, frame, markup, runs, train_setup
+from cnnviz.ui import charts, confusion, frame, markup, runs, train_settings
 
 WORDS = {"finished": "Trained", "stopped": "Stopped:", "failed": "Failed:", "interrupted": "Interrupted:"}
-SHOWN = 24  # pictures behind a cell
 _PICTURE = 64  # pixels
 
 
@@ -124,7 +126,7 @@ def _again(run: Run) -> None:
 
 def _recall(run: Run) -> None:
     try:
-        train_setup.recall(run.config())
+        train_settings.recall(run.config())
     except (RecordError, ConfigError) as error:
         st.session_state["steer_problem"] = str(error)
         return
@@ -151,11 +153,13 @@ def _take_away(run: Run, state: State, past: History, card: Card | None) -> None
 
 
 def archive(run: Run) -> bytes:
-    """model.keras and card.json as one zip, made in memory when it is asked for."""
+    """Network, card and the digests of its pictures, so that `evaluate` knows them, as one zip made in memory."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as zipped:  # a .keras file is packed already
         zipped.write(run.network, "model.keras")
         zipped.write(run.card, FILE)
+        with suppress(DataError):
+            zipped.writestr(DIGESTS, json.dumps(Split.load(run.path / "split.json").digests()))
     return file.getvalue()
 
 
@@ -178,7 +182,7 @@ def _deleted(run: Run) -> None:
 
 
 def _scores(run: Run, card: Card) -> None:
-    with st.grid(2, min_column_width=300, gap=(24, 40), key="scores"):
+    with st.grid(2, min_column_width=400, gap=(24, 40), key="scores"):
         with st.container():
             st.subheader("How often it is right", anchor=False)
             st.html(card_view.score(card))
@@ -237,8 +241,8 @@ def _cell(table: Sequence[Sequence[int]], labels: Sequence[str]) -> tuple[int, i
     worst = np.unravel_index(int(mistakes.argmax()), mistakes.shape)
     names = {str(index): label for index, label in enumerate(labels)}
     with st.container(horizontal=True, wrap=False, gap="small"):
-        truth = train_setup.choice("It is", "truth", names, str(worst[0]))
-        said = train_setup.choice("The network said", "said", names, str(worst[1]))
+        truth = train_settings.choice("It is", "truth", names, str(worst[0]))
+        said = train_settings.choice("The network said", "said", names, str(worst[1]))
     return int(truth), int(said)
 
 
@@ -255,12 +259,12 @@ def _behind(run: Run, card: Card, truth: int, said: int) -> None:
         return
     rows, sure = found
     try:
-        pictures = _pictures(run, rows[:SHOWN])
+        pictures = _pictures(run, rows[: behind.OF_A_CELL])
     except (DataError, ImageError, RecordError, ConfigError) as error:
         frame.problem(str(error), "behind")
         return
-    if count > SHOWN:
-        st.caption(f"These are the {SHOWN} that it was surest of.")
+    if count > len(pictures):
+        st.caption(f"These are the {len(pictures)} that it was surest of.")
     images = (
         markup.picture(one, _PICTURE, f"{card.labels[truth]}, called {card.labels[said]} with p = {p:.2f}", _large(one))
         for one, p in zip(pictures, sure, strict=False)
@@ -279,20 +283,19 @@ def _answered(run: Run, truth: int, said: int) -> tuple[NDArray[np.intp], NDArra
             answers, labels = saved["answers"], saved["truth"]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
-    rows = np.flatnonzero((labels == truth) & (answers.argmax(axis=1) == said))
-    rows = rows[np.argsort(-answers[rows, said], kind="stable")]
+    rows = behind.cell(answers, labels, truth, said)
     return rows, answers[rows, said]
 
 
 def _pictures(run: Run, rows: NDArray[np.intp]) -> list[NDArray[np.uint8]]:
-    """These pictures of the run's test part as the network got them, RGB; DataError where they are not at hand."""
+    """These pictures of the run's test part as the network got them, RGB, the first of them where not all were kept.
+
+    DataError where none is at hand.
+    """
     config = run.config()
-    if config.data in prepare.KERAS_NAMES:
-        raise DataError(
-            f"The pictures of {config.data} are not kept with the run, so that they cannot be shown here; "
-            "their numbers stand in the matrix."
-        )
-    dataset = prepare.open_data(config.data, config, run.path / "pictures.npz", lambda *_: None)
+    if config.data in FETCHED:
+        return [markup.rgb(picture) for picture in behind.read(run, rows)]
+    dataset = prepare.open_data(config.data, config, run, lambda *_: None)
     test = Split.load(run.path / "split.json").indices(dataset)["test"]
     if len(rows) and int(rows.max()) >= len(test):
         raise DataError("The run's test pictures are no longer those that it was scored on.")

@@ -37,17 +37,18 @@ def show(owner: str, run_id: str) -> None:
         curves(past)
         inside(run, past, over=True)
     train_results.show_card(run)
-    st.fragment(_watch, run_every=_AFTERWARDS)(owner, run_id, state.changed)
+    st.fragment(_watch, run_every=_AFTERWARDS)(owner, run_id, state.changed, st.context.theme.type)
 
 
-def _watch(owner: str, run_id: str, changed: float) -> None:
-    """Draw the page anew when the run has changed elsewhere, and once after its end, in case a message was lost."""
+def _watch(owner: str, run_id: str, changed: float, theme: str | None) -> None:
+    """Draw the page anew when run or theme have changed, and once after the run's end, in case a message was lost."""
     try:
         now = runs.find(run_id, owner)[1].changed
     except RecordError:
         now = -1.0
     ended = st.session_state.get("run_ended")
-    if now != changed or (ended is not None and time.monotonic() - ended > 1):
+    again = ended is not None and time.monotonic() - ended > 1
+    if now != changed or again or st.context.theme.type != theme:  # charts hold the colors of one theme
         st.session_state["run_ended"] = None
         st.rerun()
 
@@ -68,10 +69,17 @@ def _live(owner: str, run_id: str) -> None:
         st.title(f"{word} “{frame.escape(runs.data_title(run, state))}”", anchor=False, width="stretch")
         _buttons(run, state, past)
     st.markdown(frame.escape(line(run, state, past)))
-    st.progress(share(past))
+    if state.state == "queued":
+        if state.message:
+            st.markdown(frame.escape(state.message))
+    else:
+        with st.container(key="run_bar"):
+            st.progress(share(past))
     if sentence := st.session_state.pop("steer_problem", ""):
         frame.problem(sentence, "steer")
-    curves(past)
+    if state.state == "queued" and not past.step:
+        return
+    curves(past, live=not state.paused)
     inside(run, past)
     st.caption(_load(run, state))
 
@@ -85,7 +93,8 @@ def _buttons(run: Run, state: State, past: History) -> None:
             _steer("Pause", "pause", "pause", queue.pause, run)
         if past.all_epochs:
             _steer("Finish now and score", "sports_score", "finish", queue.finish, run)
-    _steer("Stop", "stop", "stop", queue.stop, run, quiet=False)
+    word = "Leave the line" if state.state == "queued" else "Stop"
+    _steer(word, "stop", "stop", queue.stop, run, quiet=False)
 
 
 def _steer(label: str, icon: str, key: str, ask: Callable[[Run], None], run: Run, quiet: bool = True) -> None:
@@ -135,7 +144,7 @@ def _queued(run: Run) -> str:
     if not place:
         return "Starting …"
     first = "Next in line" if place == 1 else f"Number {place} in line"
-    return first if wait is None else f"{first} · starts in about {runs.duration(wait)}"
+    return f"{first} · starts by itself" + ("" if wait is None else f" in about {runs.duration(wait)}")
 
 
 def share(past: History) -> float:
@@ -160,15 +169,15 @@ def _load(run: Run, state: State) -> str:
     return frame.escape(" · ".join(parts)) or " "
 
 
-def curves(past: History) -> None:
-    """Loss and accuracy, side by side."""
-    with st.grid(2, min_column_width=300, gap=(24, 40), key="curves"):
+def curves(past: History, live: bool = False) -> None:
+    """Loss and accuracy, side by side. live: they are about to change."""
+    with st.grid(2, min_column_width=400, gap=(24, 40), key="curves"):
         if not past.step:
             st.skeleton(height=charts.HEIGHT)
             st.skeleton(height=charts.HEIGHT)
             return
         for make, words in ((charts.loss, charts.loss_words), (charts.accuracy, charts.accuracy_words)):
-            figure = make(past, train_results.palette(), train_results.on_a_phone())
+            figure = make(past, train_results.palette(), train_results.on_a_phone(), live)
             st.plotly_chart(figure, config=charts.CONFIG, theme=None, key=make.__name__, alt=words(past))
 
 

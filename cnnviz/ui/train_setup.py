@@ -1,9 +1,9 @@
-"""Train before a run: the three steps data, network, settings as widgets, and the TrainingConfig that they make."""
+"""Train before a run: the steps data, network and settings, with what each choice means, and the button that starts."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -11,133 +11,55 @@ import streamlit as st
 from cnnviz import layers
 from cnnviz.data.dataset import DataError, Dataset
 from cnnviz.data.sources import open_dataset
+from cnnviz.data.split import FRACTIONS
 from cnnviz.images import ImageError, Pixels
 from cnnviz.layers import LayerError
 from cnnviz.presets import PRESETS
-from cnnviz.training import device
 from cnnviz.training.batches import augment
-from cnnviz.training.config import Augmentation, ConfigError, TrainingConfig
+from cnnviz.training.bounds import fits
+from cnnviz.training.config import DRAWN, TO_DRAW, Augmentation, TrainingConfig
+from cnnviz.training.device import Device
 from cnnviz.training.queue import QueueError
 from cnnviz.training.record import RecordError
-from cnnviz.ui import address, frame, layer_list, markup, runs, train_photos
+from cnnviz.ui import frame, layer_list, markup, runs, train_photos, train_settings
 
-CHOICES = {**runs.DATA, runs.OWN: "Own photos, as a zip"}
-DRAWN = ("drawn-faces", "drawn-shapes")
 # the labels of data that only the worker opens: fetching it needs the network and, in Keras, TensorFlow
 FETCHED = {
     "mnist": (10, "70,000", "11 MB"),
     "fashion_mnist": (10, "70,000", "30 MB"),
     "cifar10": (10, "60,000", "170 MB"),
 }
-NUMBERS = (300, 600, 1_000, 1_500, 2_000, 3_000, 5_000)
-EPOCHS = (1, 2, 3, 5, 8, 12, 15, 20, 30, 50, 100)
-BATCHES = (8, 16, 32, 64, 128, 256)
-RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-OPTIMIZERS = {"adamw": "AdamW", "adam": "Adam", "sgd": "SGD with momentum", "rmsprop": "RMSprop"}
-SHIFTS, TURNS, LIGHTS = (0, 5, 10, 15, 20), (0, 5, 10, 15, 20, 30), (0, 10, 20, 30, 50)
-PATIENCE = (0, 3, 5, 8, 12, 20)
-SEEDS = tuple(range(1, 11))
 SHOWN = 5  # pictures in the strip
+FEW = 30  # test pictures, below which a score says little
+_LEAST = 3  # pictures of a class: one each to learn from, to validate and to test
 _THUMB = 64  # pixels
-_T = TypeVar("_T")
 
 
-def data() -> tuple[str, int]:
-    """Choose the data: (name or OWN, number of pictures to draw or 0)."""
-    name = choice("Pictures", "data", CHOICES, "drawn-faces")
-    if name not in DRAWN:
-        return name, 0
-    return name, _one_of("How many to draw", "number", NUMBERS, 3_000)
+def data(wrong: list[str]) -> tuple[str, int]:
+    """Choose the data: (name or OWN, number of pictures to draw or 0). wrong: as train_settings.number has it."""
+    name = train_settings.choice("Pictures", "data", train_settings.CHOICES, "drawn-faces")
+    return name, int(train_settings.number("number", TO_DRAW, wrong)) if name in DRAWN else 0
 
 
-def network() -> str:
-    """Choose the network: a preset's name."""
-    return choice("Architecture", "network", {name: preset.title for name, preset in PRESETS.items()}, "tiny")
+def where() -> tuple[Device, str]:
+    """Choose the device where there is a choice: it, and what the queue calls it."""
+    found = runs.queue().slots
+    cards, others = ([one for one in found if (one.kind == "gpu") is gpu] for gpu in (True, False))
+    if not cards or not others:
+        return found[0], ""
+    known = {"gpu": max(cards, key=lambda card: card.memory), "cpu": others[0]}
+    options = {"gpu": _card(cards[0])}
+    if len(cards) > 1:
+        options["gpu"] = "The graphics card that is free first"
+        known |= {f"gpu-{card.index}": card for card in cards}
+        options |= {f"gpu-{card.index}": _card(card) for card in cards}
+    options["cpu"] = f"{others[0].name}, slower"
+    key = train_settings.choice("Device", "device", options, "gpu")
+    return known[key], {"gpu": "", "cpu": "cpu"}.get(key, known[key].uuid)
 
 
-def settings(name: str, number: int, architecture: str) -> TrainingConfig:
-    """The settings' widgets, and the config that they make with data and network; ConfigError if it is impossible."""
-    with st.container(horizontal=True, wrap=False, gap="small"):
-        epochs = _one_of("Epochs", "epochs", EPOCHS, 15)
-        batch_size = _one_of("Batch size", "batch", BATCHES, 32)
-    rates = {str(rate): str(rate) for rate in RATES}
-    rate = float(choice("Learning rate", "rate", rates, str(usual_rate(architecture))))
-    with st.expander("More settings", key="more_settings"):
-        optimizer = choice("Optimizer", "optimizer", OPTIMIZERS, "adamw")
-        st.markdown("Changes to each picture, at random")
-        with st.container(horizontal=True, wrap=False, gap="small"):
-            shift = _one_of("Shift, %", "shift", SHIFTS, 0)
-            turn = _one_of("Turn, °", "rotate", TURNS, 0)
-            light = _one_of("Light, %", "brightness", LIGHTS, 0)
-        flip = st.toggle("Mirror half of them", False, key="flip", bind="query-params")
-        patience = _one_of("Stop after epochs without progress (0: never)", "patience", PATIENCE, 0)
-        balance = st.toggle("Count rare classes more", False, key="balance", bind="query-params")
-        mixed = st.toggle("Mixed precision (bfloat16)", False, key="mixed", bind="query-params")
-        seed = _one_of("Seed", "seed", SEEDS, 1)
-    return TrainingConfig(
-        "" if name == runs.OWN else name,
-        architecture,
-        number=number,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=rate,
-        optimizer=optimizer,
-        weight_decay=1e-4 if optimizer == "adamw" else 0.0,
-        patience=patience,
-        class_weights=balance,
-        mixed_precision=mixed,
-        augmentation=Augmentation(flip=flip, shift=shift / 100, rotate=float(turn), brightness=light / 100),
-        seed=seed,
-    )
-
-
-def usual_rate(architecture: str) -> float:
-    """A learning rate to start with: small networks with batch norm bear more, those without it less."""
-    kinds = {type(layer).__name__ for layer in PRESETS[architecture].layers}
-    if not kinds & {"BatchNormalization", "ResidualBlock"}:
-        return 0.001
-    return 0.01 if architecture == "tiny" else 0.003
-
-
-def choice(label: str, param: str, options: Mapping[str, str], default: str) -> str:
-    """A selectbox over `options` (key -> label) whose key is kept in `?param=`; the default may change with others."""
-    address.kept(param)
-    return address.choice(label, param, options, default, on_change=_nothing, then=_nothing)
-
-
-def _nothing() -> None:
-    """After a change the whole page runs again, and that is all there is to do."""
-
-
-def recall(config: TrainingConfig) -> None:
-    """Put a run's settings back into the widgets, in a callback: train it again with one thing changed."""
-    changes = config.augmentation
-    values: dict[str, tuple[object, tuple[object, ...]]] = {
-        "number": (config.number, NUMBERS),
-        "epochs": (config.epochs, EPOCHS),
-        "batch": (config.batch_size, BATCHES),
-        "rate": (str(config.learning_rate), tuple(map(str, RATES))),
-        "shift": (round(100 * changes.shift), SHIFTS),
-        "rotate": (round(changes.rotate), TURNS),
-        "brightness": (round(100 * changes.brightness), LIGHTS),
-        "patience": (config.patience, PATIENCE),
-        "seed": (config.seed, SEEDS),
-        "flip": (changes.flip, (True, False)),
-        "balance": (config.class_weights, (True, False)),
-        "mixed": (config.mixed_precision, (True, False)),
-        "data": (config.data or runs.OWN, tuple(CHOICES)),
-        "network": (config.architecture, tuple(PRESETS)),
-        "optimizer": (config.optimizer, tuple(OPTIMIZERS)),
-    }
-    for key, (value, possible) in values.items():
-        if value in possible:
-            st.session_state[key] = value
-
-
-def _one_of(label: str, key: str, options: tuple[_T, ...], default: _T) -> _T:
-    """A selectbox over a few numbers, kept in the URL; what the URL says beside them counts as the default."""
-    value: _T = st.selectbox(label, options, options.index(default), key=key, bind="query-params")
-    return value
+def _card(card: Device) -> str:
+    return f"{card.name}, {layer_list.size(card.memory)}"
 
 
 @lru_cache(maxsize=8)
@@ -146,39 +68,119 @@ def _built_in(name: str, number: int, seed: int) -> Dataset:
     return open_dataset(name, number=number or None, seed=seed)
 
 
-def classes(dataset: Dataset) -> str:
-    """The classes and how many pictures each has, as Markdown: "happy: 750 · sad: 750"."""
+def show_data(owner: str, config: TrainingConfig, wrong: list[str]) -> int:
+    """What the chosen data looks like and how it is divided. Returns the number of classes, 0 if not known yet.
+
+    wrong: gets the word for the data where nothing can be learned from it.
+    """
+    if config.data in FETCHED:
+        count, pictures, size = FETCHED[config.data]
+        st.caption(f"{pictures} pictures of {count} kinds. They are fetched from the network once, {size}.")
+        return count
+    if not config.data:
+        return _show_own(owner, config, wrong)
+    dataset = _built_in(config.data, config.number, config.seed)
     counts = Counter(entry.label for entry in dataset.entries)
-    names = [f"{frame.escape(label)}: {counts[index]:,}" for index, label in enumerate(dataset.labels[:12])]
-    return " · ".join(names) + (f" · and {len(dataset.labels) - 12} more" if len(dataset.labels) > 12 else "")
+    st.caption(f"{len(dataset):,} pictures: {classes(dataset.labels, counts)}")
+    _show_strip(dataset, config)
+    if min(counts[label] for label in range(len(dataset.labels))) < _LEAST:
+        frame.problem(
+            f"Each of the {len(dataset.labels)} classes needs {_LEAST} pictures, one each to learn from, to choose the "
+            f"best epoch and to test; draw {_LEAST * len(dataset.labels)} or more.",
+            "pictures",
+        )
+        wrong.append("Data")
+    else:
+        st.caption(_sides("About ", [round(share * len(dataset)) for share in FRACTIONS]))
+    return len(dataset.labels)
+
+
+def _show_own(owner: str, config: TrainingConfig, wrong: list[str]) -> int:
+    upload = train_photos.show(owner)
+    if upload is None or upload.dataset is None or upload.problem:
+        return 0
+    dataset, counts = upload.dataset, Counter(entry.label for entry in upload.dataset.entries)
+    sides, fault = [], ""
+    if upload.report is not None:
+        try:
+            _, split = upload.divided(train_photos.left_out(upload), config.seed)
+        except DataError as error:
+            fault = str(error)
+        else:
+            label = {entry.name: entry.label for entry in dataset.entries}
+            parts = (split.train, split.validation, split.test)
+            sides = [len(part) for part in parts]
+            counts = Counter(label[name] for part in parts for name, _ in part)
+            if (most := runs.queue().bounds.pictures) < sum(sides):
+                fault = f"These are {sum(sides):,} pictures, and a run here takes at most {most:,}; make a smaller zip."
+    left = len(dataset) - counts.total()
+    of = f"{counts.total():,} of {len(dataset):,} pictures are used" if left else f"{len(dataset):,} pictures"
+    st.caption(f"{of}: {classes(dataset.labels, counts)}")
+    _show_strip(dataset, config)
+    if sides:
+        st.caption(_sides("", sides))
+    if fault:
+        frame.problem(fault, "pictures")
+        wrong.append("Data")
+    train_photos.report(upload)
+    return len(dataset.labels)
+
+
+def _sides(about: str, sides: Sequence[int]) -> str:
+    """How many pictures are for what, in words."""
+    train, validation, test = sides
+    few = " A score on so few test pictures says little." if test < FEW else ""
+    return f"{about}{train:,} to learn from, {validation:,} to choose the best epoch, {test:,} for the test.{few}"
+
+
+def classes(labels: Sequence[str], counts: Counter[int], most: int = 12) -> str:
+    """The classes and how many pictures each has, as Markdown: "happy: 750 · sad: 750"."""
+    names = [f"{frame.escape(label)}: {counts[index]:,}" for index, label in enumerate(labels[:most])]
+    return " · ".join(names) + (f" · and {len(labels) - most} more" if len(labels) > most else "")
+
+
+def _show_strip(dataset: Dataset, config: TrainingConfig) -> None:
+    try:
+        st.html(strip(dataset, config))
+    except ImageError as error:
+        frame.problem(str(error), "strip")
 
 
 def strip(dataset: Dataset, config: TrainingConfig) -> str:
     """Some pictures as the network gets them and, where they are changed at random, the same pictures changed: HTML.
 
-    The same settings always show the same pictures.
+    The same settings always show the same pictures; what cannot be read is passed over. ImageError where nothing can.
     """
-    chosen = _spread(dataset)
-    pictures = np.stack([config.input().picture(dataset.pixels(index)) for index in chosen])
-    names = [dataset.labels[dataset.entries[index].label] for index in chosen]
+    pictures, names, fault = [], [], ImageError("There is no picture to show.")
+    for index in _spread(dataset):
+        try:
+            pictures.append(config.input().picture(dataset.pixels(index)))
+        except ImageError as error:
+            fault = error
+            continue
+        names.append(dataset.labels[dataset.entries[index].label])
+        if len(names) == SHOWN:
+            break
+    if not pictures:
+        raise fault
     rows = [_row(pictures, names)]
     if config.augmentation != Augmentation():
-        changed = augment(pictures, config.augmentation, np.random.default_rng(config.seed))
+        changed = augment(np.stack(pictures), config.augmentation, np.random.default_rng(config.seed))
         rows.append(_row(np.rint(changed).astype(np.uint8), [f"{name}, changed at random" for name in names]))
     return f'<div class="strip">{"".join(rows)}</div>'
 
 
 def _spread(dataset: Dataset) -> list[int]:
-    """The first pictures of each class in turn, SHOWN in all."""
+    """The first pictures of each class in turn, some more than are shown."""
     of_class: dict[int, list[int]] = {}
     for index, entry in enumerate(dataset.entries):
         of_class.setdefault(entry.label, []).append(index)
     turns = max((len(found) for found in of_class.values()), default=0)
     order = [found[turn] for turn in range(min(turns, SHOWN)) for found in of_class.values() if turn < len(found)]
-    return order[:SHOWN]
+    return order[: 4 * SHOWN]
 
 
-def _row(pictures: Pixels, names: Sequence[str]) -> str:
+def _row(pictures: Iterable[Pixels], names: Sequence[str]) -> str:
     images = (
         markup.picture(markup.rgb(one), _THUMB, name, smooth=max(one.shape[:2]) > _THUMB)
         for one, name in zip(pictures, names, strict=True)
@@ -195,6 +197,8 @@ def show_network(config: TrainingConfig, labels: int) -> None:
     except LayerError as error:
         frame.problem(str(error), "network")
         return
+    if isinstance(config.architecture, str):
+        st.caption(PRESETS[config.architecture].note)
     st.html(layer_list.drawing(rows, shape) + layer_list.figures(rows, memory, config.batch_size))
     layers_ = st.popover(f"All {len(rows)} layers", type="tertiary", key="layers", on_change="rerun")
     if layers_.open:
@@ -203,44 +207,35 @@ def show_network(config: TrainingConfig, labels: int) -> None:
             st.caption(memory.how)
 
 
-def show_data(owner: str, config: TrainingConfig) -> int:
-    """What the chosen data looks like. Returns the number of classes, 0 where they are not known yet."""
-    if config.data in FETCHED:
-        count, pictures, size = FETCHED[config.data]
-        st.caption(f"{pictures} pictures of {count} kinds. They are fetched from the network once, {size}.")
-        return count
-    dataset = _built_in(config.data, config.number, config.seed) if config.data else train_photos.show(owner)
-    if dataset is None:
-        return 0
-    st.caption(f"{len(dataset):,} pictures: {classes(dataset)}")
-    try:
-        st.html(strip(dataset, config))
-    except ImageError as error:
-        frame.problem(str(error), "strip")
-    if not config.data:
-        train_photos.report(owner)
-    return len(dataset.labels)
-
-
-def start(owner: str, config: TrainingConfig, labels: int) -> None:
+def start(owner: str, config: TrainingConfig, labels: int, place: tuple[Device, str], wrong: Sequence[str]) -> None:
     """The button that starts the run, with what it will train on, or why it cannot be started."""
-    sentence = _impossible(config, labels) if labels else ""
-    pressed = st.button("Train", type="primary", width="stretch", key="train", disabled=bool(sentence))
-    if pressed and not config.data:
-        sentence = train_photos.missing(owner)
+    used, called = place
+    if used.kind == "cpu":
+        st.caption(f"Trains on {used.name}{'' if called else '; there is no graphics card (GPU) here'}.")
+    said = train_photos.consent(owner) if not config.data else st.container()
+    sentence = fits(config, labels, used)
+    pressed = st.button("Train", type="primary", width="stretch", key="train", disabled=bool(sentence or wrong))
     if sentence:
         frame.problem(sentence, "train")
         return
-    found = device.devices()[0]
-    st.caption(f"Trains on {found.name}." if found.kind == "gpu" else f"Trains on {found.name}; there is no GPU here.")
+    if wrong:
+        st.caption(f"To be mended first: {', '.join(wrong)}.")
+        return
     if not pressed:
+        if (ahead := runs.queue().before(owner, called)) > 0:
+            which = "next" if ahead == 1 else f"number {ahead}"
+            st.caption(f"The device is at work: your run will be {which} in line, and start by itself.")
+        return
+    if not config.data and (sentence := train_photos.missing(owner)):
+        with said:
+            frame.problem(sentence, "train")
         return
     try:
         store = None
         if not config.data:
             bar = st.progress(0.0, "Storing the pictures at the network’s size")
             store = train_photos.store(owner, config, lambda done, total: _tell(bar, done, total))
-        run = runs.queue().submit(config, owner, store)
+        run = runs.queue().submit(config, owner, store, called)
     except (QueueError, RecordError, DataError, ImageError) as error:
         frame.problem(str(error), "train")
         return
@@ -250,12 +245,3 @@ def start(owner: str, config: TrainingConfig, labels: int) -> None:
 
 def _tell(bar: Any, done: int, total: int) -> None:
     bar.progress(done / total, f"Storing the pictures at the network’s size: {done:,} of {total:,}")
-
-
-def _impossible(config: TrainingConfig, labels: int) -> str:
-    """Why this cannot be trained on this computer, or ""."""
-    try:
-        device.check_memory(config, labels)
-    except ConfigError as error:
-        return str(error)
-    return ""

@@ -1,0 +1,421 @@
+// How each form of calculation is drawn in a trace: windows by channel, one window, bars of terms, a share, a line.
+// `to.on` goes on to a term's place, `to.go` to a whole trail, `to.pointed` writes a term out in full.
+
+const ROWS = matchMedia("(max-width: 759px)").matches ? 1 : 3 // windows that are shown at once
+
+function make(tag, className, text) {
+  const made = document.createElement(tag)
+  if (className) made.className = className
+  if (text !== undefined) made.textContent = text
+  if (tag === "button") made.type = "button"
+  return made
+}
+
+const percent = (share) => `${numberText(share * 100)} %`
+const COMBINED = { largest: "the largest is", smallest: "the smallest is", product: "Π", share: "its share is" }
+
+function signOf(step) {
+  if (["end", "photo", "same", "function"].includes(step.form)) return step.form === "photo" ? "scaled" : ""
+  return COMBINED[step.combine] ?? "Σ"
+}
+
+// "name:4.7.12" → [name, [4, 7, 12]]
+function split(place) {
+  const colon = place.lastIndexOf(":")
+  return [place.slice(0, colon), place.slice(colon + 1).split(".").map(Number)]
+}
+
+// What comes after the sum: bias, activation, and whether Keras says the same.
+function afterOf(step) {
+  const lines = []
+  const parts = []
+  if (step.bias !== null && step.form !== "photo") {
+    const [first, second] = step.form === "line" ? ["x · a", "b"] : ["products", "bias"]
+    const inside = `${step.bias < 0 ? "−" : "+"} ${second} ${numberText(Math.abs(step.bias))}`
+    parts.push(`${first} ${numberText(step.total - step.bias)} ${inside}`)
+  }
+  if (step.form === "photo") parts.push(`level ${numberText(step.terms[0].value)} of 255 → ${numberText(step.result)}`)
+  if (step.activation) parts.push(`${step.activation} → ${numberText(step.result)}`)
+  if (step.combine === "share") parts.push(`${numberText(own(step).product)} of ${numberText(step.total)}`)
+  if (parts.length) lines.push(make("div", "", parts.join(", ")))
+  if (step.note) lines.push(make("div", "muted", step.note))
+  if (step.end) lines.push(make("div", "", step.end))
+  if (step.form !== "end" && !step.before) {
+    const agrees = step.addsUp ? "" : ", which differs by more than rounding"
+    const line = make("div", "keras", `Keras computed ${numberText(step.value)}${agrees}.`)
+    line.classList.toggle("differs", !step.addsUp)
+    lines.push(line)
+  }
+  return lines
+}
+
+const own = (step) => step.terms.find((term) => term.place === step.follow) ?? step.terms[0]
+
+function bodyOf(now, to) {
+  const { step } = now
+  if (step.form === "window") return windowsOf(now, to)
+  if (step.form === "pool") return poolOf(now, to)
+  if (step.form === "softmax") return shareOf(step, to)
+  if (step.form === "photo") return reachedOf(now, to)
+  if (step.form === "line" || step.form === "function") return lineOf(step, to)
+  if (step.form === "end") return []
+  return [barsOf(step, to)]
+}
+
+// ------------------------------------------------------------------------------------------------------- a button
+
+// A term as something to press: it goes on to the cell that it came from.
+function pressed(made, term, step, to, words) {
+  made.dataset.testid = "term"
+  Object.assign(made.dataset, { value: term.product, place: term.place ?? "" })
+  if (term.place && term.place === step.follow) made.dataset.follow = ""
+  made.setAttribute("aria-label", words)
+  if (term.place) made.onclick = () => to.on(term.place)
+  else made.setAttribute("aria-disabled", "true")
+  made.onpointerenter = made.onfocus = () => to.pointed(words)
+  made.onpointerleave = made.onblur = () => to.pointed("")
+  return made
+}
+
+function wordsOf(term, step) {
+  if (step.combine !== "sum" || step.form === "same") return `${term.name}: ${numberText(term.value)}`
+  return `${term.name}: ${numberText(term.value)} × ${numberText(term.weight, true)} = ${numberText(term.product, true)}`
+}
+
+// A bar from the middle, to the right and red above 0, to the left and blue below; the number carries the sign.
+function barTo(value, most) {
+  const track = make("span", "track")
+  const bar = make("span", "bar")
+  const share = Number.isFinite(value) ? Math.abs(value / (most || 1)) * 50 : 50
+  bar.style.width = `${share}%`
+  bar.style[value < 0 ? "right" : "left"] = "50%"
+  bar.style.background = Number.isNaN(value) ? "#C026D3" : value < 0 ? "#2166AC" : "#B2182B"
+  track.append(bar)
+  return track
+}
+
+// --------------------------------------------------------------------------------------- windows of a convolution
+
+function windowsOf({ step, body }, to) {
+  const parts = step.parts.map((part) => readPart(part, body))
+  const sent = parts.filter((part) => part.values)
+  const limits = ["values", "weights", "products"].map((name) =>
+    Math.max(1e-12, ...sent.flatMap((part) => [...part[name]].filter(Number.isFinite).map(Math.abs))),
+  )
+  const rows = make("div", "windows")
+  const draw = (chosen) => {
+    const first = [...(chosen ? [chosen] : []), ...sent.filter((part) => part !== chosen)].slice(0, ROWS)
+    rows.replaceChildren(...first.map((part) => windowOf(part, step, limits, to)))
+  }
+  draw(null)
+  const most = Math.max(...parts.map((part) => Math.abs(part.sum)).filter(Number.isFinite), Math.abs(step.bias ?? 0), 1e-12)
+  const list = make("div", "sums")
+  list.append(make("div", "caption", parts.length > 1 ? "Sums by input channel, the strongest first" : "Sum"))
+  for (const part of parts) {
+    const row = make(part.values ? "button" : "div", "row part")
+    row.dataset.testid = "part"
+    row.dataset.value = part.sum
+    row.append(make("span", "name", part.name), barTo(part.sum, most), make("span", "figure", numberText(part.sum, true)))
+    if (part.values) {
+      row.setAttribute("aria-label", `${part.name}: ${numberText(part.sum, true)}; show its window`)
+      row.onclick = () => draw(part)
+    }
+    list.append(row)
+  }
+  list.append(...restRows(step, step.restParts, "channels", most))
+  return [rows, list]
+}
+
+function readPart(part, body) {
+  if (part.at === null) return part
+  const count = part.rows.length * part.columns.length
+  const numbers = new Float64Array(body.slice(part.at, part.at + 16 * count).buffer)
+  const [values, weights] = [numbers.slice(0, count), numbers.slice(count)]
+  return { ...part, values, weights, products: values.map((value, n) => value * weights[n]), outside: new Set(part.outside) }
+}
+
+// The place of a window's cell, or null in the padding.
+function placeIn(part, n) {
+  if (part.outside.has(n)) return null
+  const wide = part.columns.length
+  return `${part.node}:${part.rows[Math.floor(n / wide)]}.${part.columns[n % wide]}.${part.channel}`
+}
+
+function gridIn(row, caption, choose, point) {
+  const figure = make("figure")
+  figure.append(make("div", "cells"), make("figcaption"))
+  row.append(figure)
+  return { ...mountGrid(figure, point, choose), caption }
+}
+
+function windowOf(part, step, limits, to) {
+  const made = make("div", "window-row")
+  const [high, wide] = [part.rows.length, part.columns.length]
+  const line = make("div", "grids")
+  const choose = (n) => to.on(placeIn(part, n))
+  const point = (n) => {
+    to.pointed(n === null ? "" : wordsIn(part, n))
+    for (const grid of grids) grid.finish(n, grid.caption)
+  }
+  const grids = []
+  const captions = [part.name, "weights", `sum ${numberText(part.sum, true)}`]
+  captions.forEach((caption, n) => {
+    if (n) line.append(make("span", "operator", n === 1 ? "×" : "="))
+    grids.push(gridIn(line, caption, n === 1 ? null : choose, point))
+  })
+  const text = (value, signed) => (wide <= READABLE ? numberText(value, signed, wide > 3 ? 3 : 4) : "")
+  grids[0].resize(high, wide)
+  grids[1].resize(high, wide)
+  grids[2].resize(high, wide, "term")
+  for (let n = 0; n < high * wide; n++) {
+    const away = part.outside.has(n)
+    grids[0].fill(n, text(part.values[n]), away ? ["", ""] : signedColor(part.values[n], limits[0]), away ? "outside" : "")
+    grids[1].fill(n, text(part.weights[n], true), signedColor(part.weights[n], limits[1]))
+    grids[2].fill(n, text(part.products[n], true), signedColor(part.products[n], limits[2]), away ? "outside" : "")
+    if (wide <= READABLE) {
+      const term = { product: part.products[n], place: placeIn(part, n) }
+      const cell = grids[2].element(n)
+      pressed(cell, term, step, to, wordsIn(part, n))
+      cell.onpointerenter = cell.onfocus = () => point(n)
+      cell.onpointerleave = cell.onblur = () => point(null)
+    }
+  }
+  for (const grid of grids) grid.finish(null, grid.caption)
+  made.append(line)
+  return made
+}
+
+function wordsIn(part, n) {
+  const wide = part.columns.length
+  const where = `(${part.rows[Math.floor(n / wide)]}, ${part.columns[n % wide]})`
+  const place = part.outside.has(n) ? `padding ${where}` : `${part.name}, ${where}`
+  return `${place}: ${numberText(part.values[n])} × ${numberText(part.weights[n], true)} = ${numberText(part.products[n], true)}`
+}
+
+// The lines under a list of sums: what is not shown, and the bias.
+function restRows(step, rest, what, most) {
+  const rows = []
+  const row = (name, value, testid) => {
+    const made = make("div", "row")
+    made.dataset.testid = testid
+    made.dataset.value = value
+    made.append(make("span", "name", name), barTo(value, most), make("span", "figure", numberText(value, true)))
+    rows.push(made)
+  }
+  const count = numberText(rest.count) === String(rest.count) ? rest.count : rest.count.toLocaleString("en")
+  if (rest.count) row(`the other ${count} ${what} together`, rest.sum, "rest")
+  if (step.bias !== null) row("bias", step.bias, "bias")
+  return rows
+}
+
+// ----------------------------------------------------------------------------------------------------- one window
+
+function poolOf({ step, body }, to) {
+  const part = readPart(step.parts[0], body)
+  const [high, wide] = [part.rows.length, part.columns.length]
+  const line = make("div", "grids")
+  const place = step.follow
+  const point = (n) => {
+    to.pointed(n === null ? "" : wordsOf(termIn(n), step))
+    grid.finish(n, grid.caption)
+  }
+  const termIn = (n) => ({
+    place: placeIn(part, n),
+    name: part.outside.has(n) ? "padding, never looked at" : `(${part.rows[Math.floor(n / wide)]}, ${part.columns[n % wide]})`,
+    value: part.values[n],
+    weight: part.weights[n],
+    product: part.products[n],
+  })
+  const grid = gridIn(line, `${high} × ${wide} cells of ${part.name}`, (n) => to.on(placeIn(part, n)), point)
+  grid.resize(high, wide, "term")
+  const limit = Math.max(1e-12, ...[...part.values].filter(Number.isFinite).map(Math.abs))
+  for (let n = 0; n < high * wide; n++) {
+    const away = part.outside.has(n)
+    const won = step.combine === "largest" && placeIn(part, n) === place
+    const color = away ? ["", ""] : signedColor(part.values[n], limit)
+    grid.fill(n, away || wide > READABLE ? "" : numberText(part.values[n]), color, away ? "outside" : won ? "winner" : "")
+    if (wide <= READABLE) {
+      const cell = grid.element(n)
+      pressed(cell, termIn(n), step, to, wordsOf(termIn(n), step))
+      if (step.combine === "largest") cell.dataset.value = part.values[n]
+      cell.onpointerenter = cell.onfocus = () => point(n)
+      cell.onpointerleave = cell.onblur = () => point(null)
+    }
+  }
+  grid.finish(null, grid.caption)
+  const inside = high * wide - part.outside.size
+  const words =
+    step.combine === "largest"
+      ? "The largest goes on, the others are dropped."
+      : `The mean: their sum ${numberText(step.total * inside)} / ${inside}.`
+  return [line, make("p", "muted", words)]
+}
+
+// ----------------------------------------------------------------------------------------------------- bars of terms
+
+function barsOf(step, to) {
+  const most = Math.max(...step.terms.map((term) => Math.abs(term.product)).filter(Number.isFinite), Math.abs(step.bias ?? 0), 1e-12)
+  const list = make("div", "terms")
+  const sum = step.combine === "sum" && step.form !== "same"
+  const captions = { sum: "The terms, the largest first", product: "Its factors", same: "Taken over unchanged from" }
+  const caption = captions[step.form === "same" ? "same" : step.combine] ?? `The numbers, the ${step.combine} goes on`
+  list.append(make("div", "caption", caption))
+  for (const term of step.terms) {
+    const row = pressed(make("button", "row"), term, step, to, wordsOf(term, step))
+    const arithmetic = sum ? `${numberText(term.value)} × ${numberText(term.weight, true)}` : ""
+    const figure = sum ? numberText(term.product, true) : numberText(term.value)
+    row.append(make("span", "name", term.name), make("span", "times", arithmetic), barTo(term.product, most), make("span", "figure", figure))
+    list.append(row)
+  }
+  if (sum) for (const row of restRows(step, step.rest, "terms", most)) list.append(row)
+  else if (step.rest.count) list.append(make("div", "muted", `and ${step.rest.count} others`))
+  return list
+}
+
+// -------------------------------------------------------------------------------------------------------- a softmax
+
+// The fraction e^a / (e^a + e^b + …) and a row for each part; what is lit in one is lit in the other.
+function shareOf(step, to) {
+  const mine = own(step)
+  const light = (name) => {
+    for (const one of holder.querySelectorAll("[data-part]")) one.classList.toggle("lit", one.dataset.part === name)
+  }
+  const less = step.numbers.length ? step.numbers[0][1] : 0
+  const power = (term) => {
+    const made = make("span", "power", "e")
+    made.dataset.part = term.name
+    made.append(make("sup", "", numberText(term.value - less)))
+    made.title = `${term.name}: ${numberText(term.product)}`
+    made.onpointerenter = () => light(term.name)
+    made.onpointerleave = () => light("")
+    return made
+  }
+  const holder = make("div", "share")
+  const fraction = make("div", "fraction")
+  const [above, below] = [make("div", "above"), make("div", "below")]
+  above.append(power(mine))
+  step.terms.forEach((term, n) => below.append(...(n ? [document.createTextNode(" + ")] : []), power(term)))
+  if (step.rest.count) below.append(` + ${numberText(step.rest.sum)} of ${step.rest.count} others`)
+  fraction.append(above, below)
+  const equals = make("div", "equals", `= ${numberText(mine.product)} / ${numberText(step.total)} = ${percent(step.result)}`)
+  const list = make("div", "terms")
+  list.append(make("div", "caption", "What was given → its exponential, and its share of the sum"))
+  for (const term of step.terms) {
+    const share = term.product / step.total
+    const row = pressed(make("button", "row"), term, step, to, `${term.name}: e to the ${numberText(term.value - less)} is ${numberText(term.product)}, ${percent(share)} of the sum`)
+    row.dataset.part = term.name
+    const bar = make("span", "track from-left")
+    const inside = make("span", "bar")
+    inside.style.width = `${share * 100 || 0}%`
+    bar.append(inside)
+    const arithmetic = `${numberText(term.value, true)} → ${numberText(term.product)}`
+    row.append(make("span", "name", term.name), make("span", "times", arithmetic), bar, make("span", "figure", percent(share)))
+    const { onpointerenter, onpointerleave } = row
+    row.onpointerenter = row.onfocus = (event) => (onpointerenter(event), light(term.name))
+    row.onpointerleave = row.onblur = (event) => (onpointerleave(event), light(""))
+    list.append(row)
+  }
+  const rest = restRows({ bias: null }, step.rest, "exponentials", step.total)
+  holder.append(fraction, equals, list, ...rest)
+  return [holder]
+}
+
+// ------------------------------------------------------------------------------------------- a line or another curve
+
+function lineOf(step, to) {
+  const term = step.terms[0]
+  const list = make("div", "terms")
+  list.append(make("div", "caption", step.form === "line" ? "One number on a line x · a + b" : `${step.activation} of one number`))
+  const row = pressed(make("button", "row"), term, step, to, wordsOf(term, step))
+  const arithmetic = step.form === "line" ? `${numberText(term.value)} × ${numberText(term.weight, true)}` : ""
+  row.append(make("span", "name", term.name), make("span", "times", arithmetic), make("span", "figure", numberText(term.product, step.form === "line")))
+  list.append(row)
+  const plain = (name, value, testid) => {
+    const made = make("div", "row")
+    if (testid) made.dataset.testid = testid
+    made.dataset.value = value
+    made.append(make("span", "name", name), make("span", "figure", numberText(value, testid === "bias")))
+    list.append(made)
+  }
+  if (step.bias !== null) plain("b", step.bias, "bias")
+  for (const [name, value] of step.numbers) plain(name, value)
+  return [curveOf(step), list]
+}
+
+function curveOf(step) {
+  const [wide, high, edge] = [260, 180, 8]
+  const points = step.curve.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
+  const holder = make("div", "curve")
+  if (points.length < 2 || !Number.isFinite(step.result)) return holder
+  const xs = points.map(([x]) => x)
+  const ys = [...points.map(([, y]) => y), 0]
+  const range = (values) => [Math.min(...values), Math.max(...values)]
+  const [[x0, x1], [y0, y1]] = [range(xs), range(ys)]
+  const px = (x) => edge + ((x - x0) / (x1 - x0 || 1)) * (wide - 2 * edge)
+  const py = (y) => high - edge - ((y - y0) / (y1 - y0 || 1)) * (high - 2 * edge)
+  const [x, y] = [step.terms[0].value, step.result]
+  const path = points.map(([a, b], n) => `${n ? "L" : "M"}${px(a).toFixed(1)} ${py(b).toFixed(1)}`).join("")
+  holder.innerHTML = `<svg viewBox="0 0 ${wide} ${high}" width="${wide}" height="${high}" role="img">
+    <path class="axis" d="M${px(x0)} ${py(0)}H${px(x1)}M${px(0)} ${py(y0)}V${py(y1)}"/>
+    <path class="guide" d="M${px(x)} ${py(0)}V${py(y)}H${px(0)}"/><path class="line" d="${path}"/>
+    <circle cx="${px(x)}" cy="${py(y)}" r="5"/></svg>`
+  const words = `${numberText(x)} → ${numberText(y)}`
+  holder.firstChild.setAttribute("aria-label", words)
+  holder.append(make("div", "caption", words))
+  return holder
+}
+
+// --------------------------------------------------------------------------- the answer's classes; a pixel downwards
+
+function startsOf(now, go) {
+  const made = make("div", "starts")
+  made.append(make("span", "caption", "Click a number on this page to see how it was made, or start from an answer:"))
+  for (const { name, probability, place } of now.starts) {
+    const button = make("button", "start", `${name} ${percent(probability)}`)
+    button.onclick = () => go(place)
+    made.append(button)
+  }
+  return made
+}
+
+// Layers one after the other of which the same cells are reached stand as one.
+function grouped(layers) {
+  const groups = []
+  let was = ""
+  for (const layer of layers) {
+    const same = JSON.stringify([layer.count, layer.of, layer.box, layer.places])
+    if (same === was) groups.at(-1).last = layer
+    else groups.push({ layer, last: null })
+    was = same
+  }
+  return groups
+}
+
+function reachedOf(now, to) {
+  const made = make("div", "reached")
+  made.append(make("div", "caption", "Downwards: the cells that this pixel can reach, layer by layer"))
+  for (const { layer, last } of grouped(now.reached)) {
+    const button = make("button", "layer")
+    button.dataset.testid = "reached"
+    const [high, wide] = layer.places
+    const frame = make("span", "frame")
+    const scale = 56 / Math.max(high, wide)
+    frame.style.width = `${wide * scale}px`
+    frame.style.height = `${high * scale}px`
+    if (layer.box) {
+      const [top, left, bottom, right] = layer.box
+      const box = make("span", "box")
+      Object.assign(box.style, {
+        left: `${left * scale}px`,
+        top: `${top * scale}px`,
+        width: `${Math.max(3, (right - left) * scale)}px`,
+        height: `${Math.max(3, (bottom - top) * scale)}px`,
+      })
+      frame.append(box)
+    }
+    button.append(frame, make("span", "name", last ? `${layer.title} … ${last.title}` : layer.title), make("span", "muted", `${layer.count.toLocaleString("en")} of ${layer.of.toLocaleString("en")}`))
+    if (layer.place) button.onclick = () => to.go(layer.place)
+    made.append(button)
+  }
+  return [made]
+}

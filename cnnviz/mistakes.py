@@ -1,0 +1,147 @@
+"""The classic mistakes between a photo and a network: each as exact arithmetic on the picture that goes in."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnviz.data.preprocessing import Preprocessing
+from cnnviz.images import Pixels
+
+PATCH = 1 / 3  # side of the covering square, as a share of the input's shorter side
+GREY = 128  # its level
+DARKER = 0.35  # factor on every level
+NOISE = 40  # levels, standard deviation
+NOISE_SEED = 1
+JPEG_QUALITY = 10
+BLUR = 1 / 24  # standard deviation, as a share of the input's shorter side
+MIDDLE = (0.5, 0.5)
+
+Place = tuple[float, float]  # (y, x) of the patch's middle, as shares 0..1 of the input's height and width
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """key: in URLs; label: on its switch; why: one line on how it comes about and why it matters."""
+
+    key: str
+    label: str
+    why: str
+
+
+MISTAKES = (
+    Mistake(
+        "bgr", "Blue and red swapped", "OpenCV reads BGR, networks learn RGB: no error appears, only worse answers."
+    ),
+    Mistake("unscaled", "Not scaled", "Trained on levels 0 to 1, fed 0 to 255: every sum inside grows 255-fold."),
+    Mistake(
+        "squashed", "Squashed, not cropped", "Another way to fit the frame than in training makes things thin or flat."
+    ),
+    Mistake("mirrored", "Mirrored", "Selfie cameras mirror. Most things bear it; writing and steering wheels do not."),
+    Mistake("sideways", "Sideways", "A phone notes “turned” in the file; a program that ignores the note sees this."),
+    Mistake(
+        "jpeg", "JPEG, quality 10", "Messengers squeeze pictures: blocks and fringes appear that no training photo had."
+    ),
+    Mistake("dark", "Darker", "Taken at dusk: a network that never saw dim photos takes less light for another thing."),
+    Mistake("blurred", "Blurred", "Out of focus: the fine edges that first layers look for are gone."),
+    Mistake("noisy", "Noisy", "High ISO: each pixel is off by chance, you hardly mind, and kernels for edges do."),
+    Mistake("covered", "A patch covered", "Drag it: where the answer falls, the network was looking."),
+)
+KEYS = tuple(one.key for one in MISTAKES)
+# what is another mistake for a network that was trained in another way: (fit or scale) -> key, label, why
+_OTHERWISE = {
+    "letterbox": Mistake("squashed", "Squashed, no bars", MISTAKES[2].why),
+    "stretch": Mistake("squashed", "Cropped, not squashed", "Fitted another way than in training: edges are missing."),
+    "0..255": Mistake(
+        "unscaled", "Scaled, against its training", "Trained on levels 0 to 255, fed 0 to 1: all is black to it."
+    ),
+    "-1..1": Mistake(
+        "unscaled", "Not scaled", "Trained on levels −1 to 1, fed 0 to 255: every sum inside grows 127-fold."
+    ),
+}
+
+
+def of(preprocessing: Preprocessing) -> tuple[Mistake, ...]:
+    """The mistakes that can be made with this preprocessing, in their order, in words that fit it."""
+    other = {one.key: one for name in (preprocessing.fit, preprocessing.scale) if (one := _OTHERWISE.get(name))}
+    return tuple(other.get(one.key, one) for one in MISTAKES)
+
+
+def picture(
+    pixels: Pixels, preprocessing: Preprocessing, mistakes: Collection[str] = (), place: Place = MIDDLE
+) -> Pixels:
+    """The network's input, uint8 (height, width, channels), of a photo (H, W, 3) RGB with these mistakes made.
+
+    What concerns the photo comes first: a quarter turn clockwise, mirrored, R and B swapped, fitted the wrong way. All
+    else is done to the picture at the network's size, where no resizing can hide it (as in Hendrycks and Dietterich
+    2019): Gaussian blur, darker, noise, JPEG, then the patch round `place`. "unscaled" changes nothing here, see `fed`.
+    KeyError for a mistake that is none.
+    """
+    if unknown := set(mistakes) - set(KEYS):
+        raise KeyError(", ".join(sorted(unknown)))
+    if "sideways" in mistakes:
+        pixels = np.rot90(pixels, -1)
+    if "mirrored" in mistakes:
+        pixels = pixels[:, ::-1]
+    if "bgr" in mistakes:
+        pixels = pixels[..., ::-1]
+    if "squashed" in mistakes:
+        preprocessing = replace(preprocessing, fit=other_fit(preprocessing))
+    made = preprocessing.picture(np.ascontiguousarray(pixels))
+    if "blurred" in mistakes:
+        made = _like(made, cv2.GaussianBlur(made, (0, 0), max(0.5, BLUR * min(made.shape[:2]))))
+    if "dark" in mistakes:
+        made = np.rint(made * DARKER).astype(np.uint8)
+    if "noisy" in mistakes:
+        noise = np.random.default_rng(NOISE_SEED).normal(0, NOISE, made.shape)
+        made = np.clip(np.rint(made + noise), 0, 255).astype(np.uint8)
+    if "jpeg" in mistakes:
+        made = _jpeg(made)
+    if "covered" in mistakes:
+        top, left, side = patch(preprocessing, place)
+        made[top : top + side, left : left + side] = GREY
+    return made
+
+
+def fed(picture: Pixels, preprocessing: Preprocessing, mistakes: Collection[str] = ()) -> NDArray[np.float32]:
+    """What the network is given for an input picture, float32 of the same shape: scaled, or with "unscaled" not.
+
+    Where a network was trained on levels 0..255 as they are, the mistake is to scale them to 0..1.
+    """
+    if "unscaled" not in mistakes:
+        return preprocessing.scaled(picture)
+    levels = np.asarray(picture, np.float32)
+    return levels / np.float32(255) if preprocessing.scale == "0..255" else levels
+
+
+def other_fit(preprocessing: Preprocessing) -> Literal["crop", "stretch"]:
+    """How another program fits the photo: it squashes, or where squashing is right, it crops."""
+    return "crop" if preprocessing.fit == "stretch" else "stretch"
+
+
+def patch(preprocessing: Preprocessing, place: Place) -> tuple[int, int, int]:
+    """(top, left, side) of the covering square in whole pixels, inside the input, as near to `place` as can be."""
+    height, width = preprocessing.height, preprocessing.width
+    side = max(1, round(PATCH * min(height, width)))
+    top, left = (
+        min(max(round(share * size - side / 2), 0), size - side)
+        for share, size in zip(place, (height, width), strict=True)
+    )
+    return top, left, side
+
+
+def _jpeg(picture: Pixels) -> Pixels:
+    """Through a JPEG file of JPEG_QUALITY and back; BGR for and from OpenCV."""
+    color = picture.shape[2] == 3
+    _, data = cv2.imencode(".jpg", picture[..., ::-1] if color else picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE)
+    assert decoded is not None
+    return np.ascontiguousarray(decoded[..., ::-1]) if color else _like(picture, decoded)
+
+
+def _like(picture: Pixels, made: Any) -> Pixels:
+    """OpenCV drops the axis of a single channel."""
+    return np.asarray(made, np.uint8).reshape(picture.shape)

@@ -1,0 +1,352 @@
+"""What the page /inside asks of a network: its graph, every layer's maps on a picture, kernels, receptive fields.
+
+All take the network's folder first, and a picture as uint8 (height, width, channels), what card.preprocessing.picture
+gives; it is scaled here. All raise NetworkError, one sentence: no network there, not one picture as input, a picture of
+another shape, an unknown layer or channel. NaN and infinite numbers are no error: they are shown as what they are.
+
+    graph(folder) -> tuple[Node, ...]                        the input first
+    prepare(folder, switched=False) -> None                  compiles the pass, so that the next call is fast
+    screen(folder, picture, look) -> Screen                  every layer in numbers; its maps as levels if they fit
+    mosaic(folder, picture, look, layer, order, cell) -> Mosaic   one layer's channels as one picture
+    tiles(folder, picture, look, channels, cell) -> dict     levels by layer: one channel of each, for large networks
+    maps(folder, picture, look, layer) -> Maps               one layer in numbers
+    answer(folder, picture, look) -> Answer                  logits and probabilities
+    channel(folder, picture, look, layer, channel)           float32 (h, w); (1, 1) for a unit of a vector
+    array(folder, picture, look, layer)                      float32 (h, w, c) or (units,), to be taken away
+    kernels(folder, layer, channel, picture, look, count) -> Kernels
+    fields(folder, layer) -> Fields                          receptive fields of all cells, by the graph alone
+    effective(folder, picture, look, layer, y, x, channel)   float32 (H, W): |gradient| of a cell by each pixel
+    activations(folder, picture, look) -> dict               float32 by node, for other modules in here
+
+Look, Screen, Maps, Answer, Mosaic, Fields and Kernels stand in cnnviz/graph.py, without keras. Levels are rows of the
+tables of display.signed_scale and display.heat_scale: 0..254 from Maps.low to Maps.high, 0 of a signed scale at 127,
+255 for NaN. A picture's activations are computed once for all of these, and kept within MAX_KEPT and MAX_BYTES.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from itertools import count as counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnviz import graph as plain
+from cnnviz import maps as measure
+from cnnviz.cards import Card
+from cnnviz.graph import Answer, Fields, Floats, Kernels, Levels, Look, Maps, Mosaic, Node, Order, Screen
+from cnnviz.networks import NetworkError, classifier, forward, receptive, weights
+
+MAX_BYTES = 256 * 2**20  # of activations that are kept; one picture's may be more
+MAX_KEPT = 32  # pictures at most, so that photo after photo does not fill the memory
+MAX_CELLS = 600_000  # of all maps that a screen sends
+MAX_CHANNELS = 64  # of a layer with maps that a screen sends
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(eq=False)
+class Work:
+    """A network at work on one picture. values: what every node gives. numbers: by node, made when first asked for."""
+
+    found: forward.Plan
+    card: Card
+    look: Look
+    values: dict[str, Floats]
+    numbers: dict[str, measure.Statistics]
+
+
+# of a Work only what does not hold the network in memory
+_kept: OrderedDict[Any, tuple[dict[str, Floats], dict[str, measure.Statistics]]] = OrderedDict()
+_numbers = counter()
+
+
+def graph(folder: str | Path) -> tuple[Node, ...]:
+    """The network's layers in the order of computation, the input first."""
+    return _network(folder)[1].nodes
+
+
+def prepare(folder: str | Path, switched: bool = False) -> None:
+    """Load the network and compile its pass, or the one with switches, on a black picture."""
+    _, found, card = _network(folder)
+    first = {found.input: (0,)} if switched else {}
+    activations(folder, np.zeros(card.preprocessing.shape, np.uint8), Look(off=first))
+
+
+def activations(folder: str | Path, picture: Pixels, look: Look) -> dict[str, Floats]:
+    """What every node gives, without the batch, by its name; the arrays are not to be written to."""
+    return _work(folder, picture, look).values
+
+
+def screen(folder: str | Path, picture: Pixels, look: Look) -> Screen:
+    """The whole network in numbers, and all its maps as levels where they are few enough."""
+    work = _work(folder, picture, look)
+    nodes = work.found.nodes
+    cells = sum(work.values[node.name].size for node in nodes)
+    fits = cells <= MAX_CELLS and all(node.size[2] <= MAX_CHANNELS for node in nodes if len(node.shape) > 1)
+    blocks = {node.name: measure.by_channel(work.values[node.name]) for node in nodes} if fits else {}
+    _measure(work, blocks)
+    ends = _ranges(work)
+    given = answer_of(work)
+    toward = _toward(work, given.chosen)
+    layers = [_maps(work, node, ends[node.name], toward.get(node.name), blocks) for node in nodes]
+    sent = None
+    if fits:
+        sent = measure.levels(list(blocks.values()), [ends[name] for name in blocks])
+        offsets = np.cumsum([0, *(block.size for block in blocks.values())])
+        layers = [replace(one, offset=int(first)) for one, first in zip(layers, offsets, strict=False)]
+    return Screen(tuple(layers), given, work.found.parameters, work.found.multiply_adds, sent)
+
+
+def maps(folder: str | Path, picture: Pixels, look: Look, layer: str) -> Maps:
+    """One layer in numbers."""
+    work = _work(folder, picture, look)
+    node = forward.known(work.found, layer)
+    _measure(work, {})
+    toward = _toward(work, answer_of(work).chosen)
+    return _maps(work, node, _ranges(work)[layer], toward.get(layer), {})
+
+
+def mosaic(
+    folder: str | Path, picture: Pixels, look: Look, layer: str, order: Order = "index", cell: int = 96
+) -> Mosaic:
+    """One layer's channels side by side, each at most `cell` pixels a side; NetworkError for weight without one."""
+    if order not in plain.ORDERS:
+        raise NetworkError(f"Channels cannot be sorted by {str(order)[:40]!r}; choose {', '.join(plain.ORDERS)}.")
+    one = maps(folder, picture, look, layer)
+    if order == "weight" and one.weight is None:
+        raise NetworkError(
+            f"The channels of {layer} have no weight of their own toward a class; only those have one that the last "
+            "dense layer takes, directly or as averages. Sort by another number."
+        )
+    work = _work(folder, picture, look)
+    tiles = measure.tiles(work.values[layer], max(1, int(cell)))
+    channels, height, width = tiles.shape
+    ends = measure.Ends(one.low, one.high, one.signed)
+    levels = measure.levels([tiles.reshape(channels, -1)], [ends]).reshape(tiles.shape)
+    places = measure.order(order, work.numbers[layer], one.weight)
+    picture_, columns = measure.mosaic(levels[places])
+    return Mosaic(one, picture_, height, width, columns, places, order)
+
+
+def tiles(
+    folder: str | Path, picture: Pixels, look: Look, channels: Mapping[str, int | None], cell: int = 96
+) -> dict[str, Levels]:
+    """Of several layers one channel each, at most `cell` pixels a side; for None all of them, as a mosaic."""
+    work = _work(folder, picture, look)
+    _measure(work, {})
+    ends = _ranges(work)
+    found = {}
+    for layer, number in channels.items():
+        values, scale = work.values[forward.known(work.found, layer).name], ends[layer]
+        if number is not None:
+            values = values.reshape(_with_channel(work.found, layer, number).size)[..., number : number + 1]
+            scale = scale.of(number)
+        tiled = measure.tiles(values, max(1, int(cell)))
+        through = measure.levels([tiled.reshape(len(tiled), -1)], [scale]).reshape(tiled.shape)
+        found[layer] = measure.mosaic(through)[0]
+    return found
+
+
+def answer(folder: str | Path, picture: Pixels, look: Look) -> Answer:
+    """Logits and probabilities, for the classes of the card."""
+    return answer_of(_work(folder, picture, look))
+
+
+def channel(folder: str | Path, picture: Pixels, look: Look, layer: str, channel: int) -> Floats:
+    """One channel's map, (height, width); a unit of a vector is (1, 1)."""
+    work = _work(folder, picture, look)
+    node = _with_channel(work.found, layer, channel)
+    return np.ascontiguousarray(work.values[layer].reshape(node.size)[..., channel])
+
+
+def array(folder: str | Path, picture: Pixels, look: Look, layer: str) -> Floats:
+    """All that a layer gives, in its own shape."""
+    work = _work(folder, picture, look)
+    forward.known(work.found, layer)
+    return np.array(work.values[layer])
+
+
+def kernels(
+    folder: str | Path,
+    layer: str,
+    channel: int | None = None,
+    picture: Pixels | None = None,
+    look: Look | None = None,
+    count: int = 8,
+) -> Kernels:
+    """The weights of a layer: see graph.Kernels. channel None: every kernel of a layer that sees the input's channels.
+
+    count: of input channels at most, or of output channels where channel is None.
+    """
+    _, found, _ = _network(folder)
+    given = None
+    if channel is not None:
+        _with_channel(found, layer, channel)
+        given = None if picture is None else _work(folder, picture, look or Look()).values
+    return weights.kernels(found, layer, channel, given, count)
+
+
+def fields(folder: str | Path, layer: str) -> Fields:
+    """Which part of the input each cell of a layer can see."""
+    return receptive.fields(_network(folder)[1], layer)
+
+
+def effective(folder: str | Path, picture: Pixels, look: Look, layer: str, y: int, x: int, channel: int) -> Floats:
+    """How much a cell depends on each pixel: |gradient| summed over the input's channels, (height, width)."""
+    _, found, card = _network(folder)
+    node = _with_channel(found, layer, channel)
+    height, width, _ = node.size
+    if not (0 <= y < height and 0 <= x < width):
+        raise NetworkError(
+            f"Layer {layer} has maps of {height} × {width}, and the cell ({y}, {x}) was asked for; choose a cell again."
+        )
+    index = np.unravel_index((y * width + x) * node.size[2] + channel, node.shape)
+    scaled = card.preprocessing.scaled(_checked(picture, card))[np.newaxis]
+    return receptive.effective(found, scaled, dict(look.off), look.linear, layer, tuple(int(i) for i in index))
+
+
+# ------------------------------------------------------------------------------------------ a network at work, kept
+
+
+def _network(folder: str | Path) -> tuple[Any, forward.Plan, Card]:
+    model, card = classifier.load(folder)
+    return model, forward.plan(model, card.preprocessing.shape), card
+
+
+def _checked(picture: Pixels, card: Card) -> Pixels:
+    picture = np.asarray(picture)
+    shape = card.preprocessing.shape
+    if picture.shape != shape or picture.dtype != np.uint8:
+        raise NetworkError(
+            f"{card.title} takes a picture of {' × '.join(map(str, shape))} whole levels, and got an array of "
+            f"{' × '.join(map(str, picture.shape))} {picture.dtype} numbers; prepare it with the card's preprocessing."
+        )
+    return picture
+
+
+def _work(folder: str | Path, picture: Pixels, look: Look) -> Work:
+    model, found, card = _network(folder)
+    picture = _checked(picture, card)
+    # a number for the network: a new one in the same folder, or one read again, gets another
+    number = forward.beside(found, "number", lambda: next(_numbers))
+    key = (number, blake2b(picture.tobytes(), digest_size=16).digest(), look.switches)
+    if key not in _kept:
+        x = card.preprocessing.scaled(picture)[np.newaxis]
+        _kept[key] = (forward.outputs(model, x, dict(look.off), look.linear), {})
+        while len(_kept) > MAX_KEPT or (len(_kept) > 1 and _bytes() > MAX_BYTES):
+            _kept.popitem(last=False)
+    _kept.move_to_end(key)
+    return Work(found, card, look, *_kept[key])
+
+
+def _bytes() -> int:
+    return sum(value.nbytes for values, _ in _kept.values() for value in values.values())
+
+
+def _measure(work: Work, blocks: dict[str, Floats]) -> None:
+    """Fill in the numbers of all layers; one sweep where the blocks are given, else one layer after the other."""
+    missing = [node.name for node in work.found.nodes if node.name not in work.numbers]
+    if blocks:
+        work.numbers.update(
+            zip(missing, measure.statistics([blocks[name] for name in missing]), strict=True) if missing else ()
+        )
+        return
+    for name in missing:
+        work.numbers[name] = measure.statistics([measure.by_channel(work.values[name])])[0]
+
+
+def _ranges(work: Work) -> dict[str, measure.Ends]:
+    if work.look.range not in plain.RANGES:
+        raise NetworkError(f"There is no range {str(work.look.range)[:40]!r}; choose {', '.join(plain.RANGES)}.")
+    low, high = (float(n) for n in work.card.preprocessing.scaled(np.array([0, 255], np.uint8)))
+    return measure.ranges(work.found.nodes, work.numbers, work.look.range, (low, high), work.look.linear)
+
+
+def _maps(work: Work, node: Node, ends: measure.Ends, weight: Floats | None, blocks: dict[str, Floats]) -> Maps:
+    one = work.numbers[node.name]
+    height, width, channels = node.size
+    last = node.name in (*work.found.outputs, work.found.logits)
+    at_ends = np.zeros(channels, np.bool_)
+    if node.activation in ("sigmoid", "tanh") and node.name not in work.look.linear and not last:
+        block = blocks.get(node.name)
+        at_ends = measure.saturated(
+            measure.by_channel(work.values[node.name]) if block is None else block, node.activation
+        )
+    return Maps(
+        node,
+        height,
+        width,
+        channels,
+        ends.low,
+        ends.high,
+        ends.signed,
+        ends.inherited,
+        one.mean,
+        one.max,
+        one.min,
+        one.zeros,
+        one.dead & (not last and bool(node.inputs)),
+        at_ends,
+        weight,
+        node.parameters / max(1, work.found.parameters),
+        node.multiply_adds / max(1, work.found.multiply_adds),
+    )
+
+
+def _with_channel(found: forward.Plan, layer: str, channel: int) -> Node:
+    node = forward.known(found, layer)
+    if not 0 <= channel < node.size[2]:
+        raise NetworkError(
+            f"Layer {layer} has channels 0 to {node.size[2] - 1:,}, and channel {channel} was asked for; choose again."
+        )
+    return node
+
+
+# -------------------------------------------------------------------------------------------------------- the answer
+
+
+def answer_of(work: Work) -> Answer:
+    """Logits and probabilities of a network at work."""
+    found, labels = work.found, work.card.labels
+    last = found.by_name[found.outputs[0]]
+    output, logits = work.values[last.name].ravel(), work.values[found.logits].ravel()
+    ends = last.activation if last.name not in work.look.linear else ""
+    ends = ends if ends in ("softmax", "sigmoid") else ""
+    shares = None
+    if ends:
+        shares = np.array([1 - output[0], output[0]], np.float32) if len(output) == 1 else output
+    likeliest = shares if shares is not None else np.array([0, logits[0]]) if len(logits) == 1 else logits
+    chosen = work.look.chosen
+    if chosen is None:
+        chosen = int(np.argmax(np.nan_to_num(likeliest, nan=-np.inf)))
+    if not 0 <= chosen < len(labels):
+        raise NetworkError(
+            f"The network has the classes 0 to {len(labels) - 1}, and class {chosen} was chosen; choose again."
+        )
+    return Answer(labels, chosen, logits, shares, ends)
+
+
+def _toward(work: Work, chosen: int) -> dict[str, Floats]:
+    """Weights toward a class, of every node whose channels the last dense layer takes: see graph.Maps."""
+    found = work.found
+    name = found.outputs[0]
+    while found.by_name[name].kind in ("Softmax", "Sigmoid", "Activation"):
+        name = found.by_name[name].inputs[0]
+    if found.by_name[name].kind != "Dense":
+        return {}
+    columns = np.asarray(found.operations[name].kernel, np.float32)
+    toward = columns[:, chosen] if columns.shape[1] > 1 else columns[:, 0] * (1 if chosen else -1)
+    weights: dict[str, Floats] = {}
+    node = found.by_name[found.by_name[name].inputs[0]]
+    while node.size[2] == len(toward):
+        weights[node.name] = toward
+        carried = "Dropout" in node.kind or node.kind in ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
+        carried |= node.kind in ("Flatten", "Reshape", "Identity", "ActivityRegularization") and node.size[:2] == (1, 1)
+        if not (carried and len(node.inputs) == 1):
+            break
+        node = found.by_name[node.inputs[0]]
+    return weights

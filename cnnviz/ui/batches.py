@@ -1,0 +1,247 @@
+"""Many photos of an owner, only in memory: what came, and the thread that has them answered one batch after another."""
+
+import csv
+import io
+import json
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from cnnviz import many, samples
+from cnnviz.cards import Card
+from cnnviz.data.archive import open_archive
+from cnnviz.data.arrangement import beside, natural, shown
+from cnnviz.data.dataset import DataError
+from cnnviz.engine import EngineError
+from cnnviz.many import Row
+from cnnviz.networks import NetworkError, stamp
+from cnnviz.ui.catalog import Network
+from cnnviz.ui.store import Store
+
+MOST = 200  # photos at once
+MAX_BYTES = 500_000_000  # of all files that are dropped at once
+_ZIP = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
+_NAMED = 3  # files named in a sentence
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it came. name: as the user knows it. data: its bytes, or what reads them. folder: it lies in, or ""."""
+
+    name: str
+    data: bytes | Callable[[], bytes]
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was dropped: files to answer, sentences on what was left out, and the bytes that it all takes."""
+
+    title: str
+    files: tuple[File, ...]
+    notes: tuple[str, ...]
+    size: int
+
+
+def given(dropped: Sequence[tuple[str, bytes]]) -> Given:
+    """Photos and zips (name, bytes) as at most MOST files; of a zip that holds more, MOST spread evenly over it."""
+    files: list[File] = []
+    notes: list[str] = []
+    size = sum(len(data) for _, data in dropped)
+    if size > MAX_BYTES:
+        note = (
+            f"These files have {size / 1e6:,.0f} MB together, and at most {MAX_BYTES / 1e6:.0f} MB can be held; "
+            "drop fewer or smaller ones."
+        )
+        return Given(_title(dropped), (), (note,), 0)
+    for name, data in dropped:
+        name = shown(name)  # noqa: PLW2901
+        if not (name.lower().endswith(".zip") or data.startswith(_ZIP)):
+            files.append(File(name, data))
+            continue
+        try:
+            files += _unpacked(name, data, notes)
+        except DataError as error:
+            notes.append(str(error))
+    if len(files) > MOST:
+        kept = _spread(files) if len(dropped) == 1 else files[:MOST]
+        how = "spread evenly over the zip" if len(dropped) == 1 else f"the first {MOST}"
+        left = [file.name for file in files if file not in kept] if len(files) <= MOST + _NAMED else []
+        notes.append(
+            f"{len(files):,} photos came, and at most {MOST} are answered at once; these are {how}"
+            + (f", without {' and '.join(left)}." if left else ".")
+        )
+        files = kept
+    return Given(_title(dropped), tuple(files), tuple(notes), size)
+
+
+def start_with() -> Given:
+    """The pictures that ship with the app, to begin with."""
+    files = tuple(File(one.title, partial(samples.data, one.key)) for one in samples.samples())
+    return Given("the sample pictures", files, (), 0)
+
+
+def _title(dropped: Sequence[tuple[str, bytes]]) -> str:
+    return shown(dropped[0][0]) if len(dropped) == 1 else f"{len(dropped):,} files"
+
+
+def _spread(files: list[File]) -> list[File]:
+    """MOST of them at even distances, the first among them."""
+    return [files[index * len(files) // MOST] for index in range(MOST)]
+
+
+def _unpacked(name: str, data: bytes, notes: list[str]) -> list[File]:
+    if not data.startswith(_ZIP):
+        raise DataError(f"{name} is no zip, whatever its name says; make a new one with your photos in it.")
+    archive = open_archive(data, name)
+    notes += [f"{shown(path)} in {name} {reason}." for path, reason in archive.passed_over[:_NAMED]]
+    members = {member.path: member for member in archive.members}
+    files = []
+    for path in natural(members):
+        parts = path.split("/")
+        if any(beside(part, is_folder=True) for part in parts[:-1]) or beside(parts[-1], is_folder=False):
+            continue
+        member = members[path]
+        folder = parts[-2] if len(parts) > 1 else ""
+        files.append(File(shown(path), lambda member=member: archive.read(member), shown(folder)))  # type: ignore[misc]
+    if not files:
+        raise DataError(f"{name} holds no photos; make a zip with JPEG or PNG files in it.")
+    return files
+
+
+@dataclass(eq=False)
+class Batch:
+    """An owner's files and a network's answers to them. rows: one a file, in their order, as far as it has come.
+
+    problem: one sentence where a network cannot answer, or "". stop: set to end the work; `go` takes it up again.
+    """
+
+    owner: str
+    given: Given
+    rows: list[Row] = field(default_factory=list)
+    problem: str = ""
+    network: tuple[str, ...] = ()  # networks.stamp of the one that answers
+    stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    @property
+    def total(self) -> int:
+        return len(self.given.files)
+
+    @property
+    def busy(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it ended before the last file."""
+        return not self.busy and len(self.rows) < self.total
+
+    def answered_by(self, network: Network) -> None:
+        """Have this network answer, from the first file on, unless it did or does already."""
+        try:
+            now = stamp(network.folder)
+        except NetworkError as error:
+            self.end()
+            self.problem, self.network = str(error), ()
+            return
+        if now != self.network:
+            self.end()
+            self.network, self.rows = now, []
+            self.go(network)
+
+    def go(self, network: Network) -> None:
+        """Answer the files that have no row yet, in a thread."""
+        if self.busy:
+            return
+        self.problem, self.stop = "", threading.Event()
+        arguments = (network, self.rows, self.stop)
+        self._thread = threading.Thread(target=self._work, args=arguments, name="many photos", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Have the thread leave off; what it still answers goes nowhere."""
+        self.stop.set()
+        self._thread = None
+
+    def _work(self, network: Network, rows: list[Row], stop: threading.Event) -> None:
+        files = ((file.name, file.data) for file in self.given.files[len(rows) :])
+        problem = ""
+        try:
+            answer = many.through_engine(network.folder, f"{self.owner}/classify/many/{id(rows)}")
+            for row in many.classify_many(files, network.card, answer):
+                if stop.is_set():
+                    return
+                rows.append(row)
+        except (NetworkError, EngineError) as error:
+            problem = str(error)
+        except Exception:  # this thread's last chance to say that it ends
+            traceback.print_exc()
+            problem = "These photos could not all be answered; try it with fewer of them."
+        if problem and rows is self.rows:
+            self.problem = problem
+
+
+BATCHES = Store[Batch](lambda batch: batch.given.size, let_go=Batch.end)
+BATCHES.sweep_for_ever()
+
+
+# ------------------------------------------------------------------------------------------------ what became of it
+
+
+def twins(rows: Sequence[Row]) -> dict[int, int]:
+    """Index of each row whose file is the same as an earlier one's -> index of that one."""
+    first: dict[str, int] = {}
+    found: dict[int, int] = {}
+    for index, row in enumerate(rows):
+        if row.digest and (at := first.setdefault(row.digest, index)) != index:
+            found[index] = at
+    return found
+
+
+def truths(given: Given, labels: Sequence[str]) -> list[int | None]:
+    """The class that each file’s folder names, as an index into labels, or None; "Cats" names "cat" and the reverse."""
+    exact = {label.strip().casefold(): index for index, label in enumerate(labels)}
+    other = {(name[:-1] if name.endswith("s") else f"{name}s"): index for name, index in exact.items()}
+    names = other | exact
+    return [names.get(file.folder.strip().casefold()) for file in given.files]
+
+
+def strange_folders(given: Given, labels: Sequence[str]) -> tuple[str, ...]:
+    """Folders that name no class of the network, those with the most files first."""
+    found = zip(given.files, truths(given, labels), strict=True)
+    counts = Counter(file.folder for file, truth in found if truth is None and file.folder)
+    return tuple(name for name, _ in counts.most_common())
+
+
+def csv_text(rows: Sequence[Row], card: Card, sure_from: float, true: Sequence[int | None]) -> str:
+    """A line a file: file, answer, probability, sure, true class, error, then the probability of each class."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["file", "answer", "probability", "sure", "true class", "error", *card.labels])
+    for row, truth in zip(rows, true, strict=False):
+        known = "" if truth is None else card.labels[truth]
+        name = f"'{row.name}" if row.name.startswith(("=", "+", "-", "@")) else row.name  # no formula in a spreadsheet
+        if row.scores is None:
+            writer.writerow([name, "", "", "", known, row.error, *("" for _ in card.labels)])
+            continue
+        p = row.scores[row.label]
+        values = [f"{row.scores[label]:.6f}" for label in card.labels]
+        writer.writerow([name, row.label, f"{p:.6f}", "yes" if p >= sure_from else "no", known, "", *values])
+    return file.getvalue()
+
+
+def json_text(rows: Sequence[Row], sure_from: float) -> str:
+    """A list of objects such as `python -m cnnviz classify --json` gives, one a line."""
+    lines = []
+    for row in rows:
+        found: dict[str, object] = {"file": row.name}
+        if row.scores is None:
+            found["error"] = row.error
+        else:
+            found |= {"scores": row.scores, "sure": row.scores[row.label] >= sure_from}
+        lines.append(json.dumps(found, ensure_ascii=False))
+    return "[\n" + ",\n".join(lines) + "\n]\n"

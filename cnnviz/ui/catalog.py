@@ -1,0 +1,65 @@
+"""The networks that a browser may use: its owner's kept ones and those that ship, and the box to choose one from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from cnnviz import cards
+from cnnviz.cards import Card, CardError, read_card
+from cnnviz.presets import PRESETS
+from cnnviz.ui import address, frame, runs
+
+PARAM = "network"
+FIRST = "objects"  # what a link without a network opens: the same for everybody
+SHIPPED, YOURS = "Comes with cnnviz", "Yours"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network. key: in URLs; folder: holds model.keras and card.json; own: trained by this owner."""
+
+    key: str
+    card: Card
+    folder: Path
+    own: bool
+
+    @property
+    def whose(self) -> str:
+        return YOURS if self.own else SHIPPED
+
+
+def networks(owner: str) -> tuple[dict[str, Network], tuple[str, ...]]:
+    """Key -> network, the owner's kept ones first, newest first; and a sentence for each card that cannot be read."""
+    shipped, faults = cards.listed(frame.ROOT / "models")
+    own: dict[str, Network] = {}
+    broken: list[str] = []
+    for one in runs.of_owner(owner):
+        if one.state.kept and one.card is not None:
+            own[one.run.id] = Network(one.run.id, one.card, one.run.path, True)
+        elif one.state.kept and one.run.card.exists():
+            try:
+                read_card(one.run.card)
+            except CardError as error:
+                broken.append(f"Your network “{one.state.kept}” cannot be used: {error}")
+    found = {name: Network(name, card, frame.ROOT / "models" / name, False) for name, card in shipped.items()}
+    return own | found, (*broken, *faults)
+
+
+def choose(known: Mapping[str, Network]) -> Network:
+    """The quiet box to choose a network from, bound to `?network=`; without one there it is FIRST.
+
+    known: as `networks` gives it, not empty. The choice goes along from page to page.
+    """
+    first = FIRST if FIRST in known else next(iter(known))
+    # on Train `?network=` names an architecture, which came along from there
+    if (held := st.session_state.get(PARAM)) not in known and held in PRESETS:
+        st.session_state[PARAM] = first
+    address.kept(PARAM, first)
+    titles = {key: f"{one.card.title} (yours)" if one.own else one.card.title for key, one in known.items()}
+    return known[address.choice("Network", PARAM, titles, first, _nothing, _nothing)]
+
+
+def _nothing() -> None:
+    """After a change the whole page runs again, and that is all there is to do."""

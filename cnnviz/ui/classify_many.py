@@ -1,0 +1,175 @@
+"""Classify, many photos: what is dropped, how far the answers are, the table of them, and files to take away."""
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from cnnviz import display, engine
+from cnnviz.data.archive import MAX_ARCHIVE_BYTES
+from cnnviz.many import Row
+from cnnviz.ui import address, batches, classify_photo, classify_scores, frame
+from cnnviz.ui.batches import BATCHES, Batch
+from cnnviz.ui.card import percent
+from cnnviz.ui.catalog import Network
+from cnnviz.ui.store import forget
+
+EVERY = 0.7  # seconds between two looks while answers come
+SORTS = ("file", "name", "answer", "p", "true")
+_HERE = Path(__file__).parent
+_table = st.components.v2.component(
+    "cnnviz_answers",
+    html='<div class="holder" tabindex="0" role="region" aria-label="Answers"><table></table></div>',
+    css=(_HERE / "classify_table.css").read_text(),
+    js=(_HERE / "classify_table.js").read_text(),
+)
+
+
+def show(owner: str, network: Network) -> None:
+    """The uploader, and below it what came of the last drop."""
+    _uploader(owner)
+    st.caption(
+        f"Up to {batches.MOST} photos, or a zip of them; those in folders named like the network’s classes "
+        f"({frame.escape(', '.join(network.card.labels[:3]))} …) are scored, too. They stay in this app’s memory and "
+        "are forgotten an hour after you leave."
+    )
+    sure_from = classify_photo.threshold(network.card)
+    batch = BATCHES.get(owner)
+    if batch is None:
+        batch = Batch(owner, batches.start_with())
+        BATCHES.put(owner, batch)
+    for number, note in enumerate(batch.given.notes):
+        frame.problem(note, f"note_{number}")
+    if not batch.given.files:
+        return
+    batch.answered_by(network)
+    live = batch.busy
+    st.fragment(_answers, run_every=EVERY if live else None)(owner, network, sure_from, live)
+    if live:
+        return
+    with st.container(width=320):
+        classify_photo.slider(network.card, sure_from)
+    classify_scores.show(batch, network.card)
+
+
+def _uploader(owner: str) -> None:
+    turn = st.session_state.setdefault("many_turn", 0)
+    with st.container(key="upload_many"):
+        # a new widget after each drop: the old one would go on listing files that have long left it
+        st.file_uploader(
+            "Drop photos or a zip, or pick them",
+            accept_multiple_files=True,
+            key=f"many_{turn}",
+            max_upload_size=MAX_ARCHIVE_BYTES // 1_000_000,
+            label_visibility="collapsed",
+            on_change=_take,
+            args=(owner, f"many_{turn}"),
+        )
+
+
+def _take(owner: str, widget: str) -> None:
+    files = [file for file in st.session_state[widget] or () if isinstance(file, UploadedFile)]
+    if not files:
+        return
+    BATCHES.put(owner, Batch(owner, batches.given([(file.name, file.getvalue()) for file in files])))
+    st.session_state["many_turn"] += 1
+    for key in ("true_class", "said_class"):
+        st.session_state[key] = ""
+    for file in files:
+        forget(file)
+
+
+def _answers(owner: str, network: Network, sure_from: float, live: bool) -> None:
+    """How far it is, with Stop, and the answers so far; the page runs again where that begins or ends."""
+    batch = BATCHES.get(owner)
+    if batch is None or batch.busy != live:
+        st.rerun()
+    rows = list(batch.rows)
+    if batch.busy:
+        with st.container(horizontal=True, vertical_alignment="center", key="many_head"):
+            st.progress(len(rows) / batch.total, _progress(batch, len(rows)))
+            st.button("Stop", key="many_stop", on_click=batch.stop.set)
+    else:
+        _over(batch, network, rows, sure_from)
+    if rows:
+        _draw(batch, network, rows, sure_from)
+    elif batch.busy:
+        st.skeleton(height=240)
+
+
+def _progress(batch: Batch, done: int) -> str:
+    state = engine.state()
+    if not done and not state.ready:
+        return frame.escape(state.sentence)
+    return f"{done:,} of {batch.total:,} photos: {frame.escape(batch.given.title)}"
+
+
+def _over(batch: Batch, network: Network, rows: list[Row], sure_from: float) -> None:
+    """What came of it, in a line, and what can be done with it."""
+    if batch.problem:
+        frame.problem(batch.problem, "many")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="many_head"):
+        st.markdown(frame.escape(summary(batch, rows, sure_from)), width="stretch")
+        if batch.stopped:
+            st.button("Go on", icon=":material/play_arrow:", key="many_go", on_click=batch.go, args=(network,))
+        if rows:
+            true = batches.truths(batch.given, network.card.labels)
+            csv = partial(batches.csv_text, rows, network.card, sure_from, true)
+            st.download_button("CSV", csv, "answers.csv", "text/csv", key="csv_many", on_click="ignore",
+                               icon=":material/download:", type="tertiary")  # fmt: skip
+            json = partial(batches.json_text, rows, sure_from)
+            st.download_button("JSON", json, "answers.json", "application/json", key="json_many", on_click="ignore",
+                               icon=":material/download:", type="tertiary")  # fmt: skip
+        if batch.given.size:
+            st.button("Forget them", icon=":material/delete:", type="tertiary", key="many_forget",
+                      on_click=BATCHES.drop, args=(batch.owner,))  # fmt: skip
+
+
+def summary(batch: Batch, rows: list[Row], sure_from: float) -> str:
+    """ "12 of 14 photos answered, 9 of them surely; 2 could not be opened"."""
+    good = [row for row in rows if row.scores is not None]
+    sure = sum(row.scores[row.label] >= sure_from for row in good if row.scores)
+    broken = len(rows) - len(good)
+    start = f"Stopped after {len(rows):,} of {batch.total:,}: " if batch.stopped else ""
+    count = "1 photo" if len(good) == 1 else f"{len(good):,} photos"
+    said = f"{start}{count} answered, {sure:,} of them surely"
+    if broken:
+        said += f"; {broken:,} could not be answered and {'is' if broken == 1 else 'are'} listed with the reason"
+    return said + "."
+
+
+# ------------------------------------------------------------------------------------------------ the table
+
+
+def _draw(batch: Batch, network: Network, rows: list[Row], sure_from: float) -> None:
+    by, _, way = address.kept("sort", "file").partition("-")
+    labels = network.card.labels
+    true, same = batches.truths(batch.given, labels), batches.twins(rows)
+    data = {
+        "sort": [by if by in SORTS else SORTS[0], way == "down"],
+        "scored": any(truth is not None for truth in true),
+        "rows": [
+            _line(row, None if (truth := true[index]) is None else labels[truth], sure_from)
+            | {"same": rows[same[index]].name if index in same else ""}
+            for index, row in enumerate(rows)
+        ],
+    }
+    _table(key="answers", data=[data], on_sort_change=_sorted, height="content")
+
+
+def _line(row: Row, truth: str | None, sure_from: float) -> dict[str, object]:
+    """A row as the browser draws it."""
+    line: dict[str, object] = {"name": row.name, "error": row.error, "true": truth or ""}
+    if row.thumbnail:
+        line["src"] = display.data_url(row.thumbnail, "webp")
+    if row.scores is not None:
+        p = row.scores[row.label]
+        line |= {"answer": row.label, "p": p, "text": percent(p), "sure": p >= sure_from}
+    return line
+
+
+def _sorted() -> None:
+    sort = st.session_state["answers"].sort
+    if isinstance(sort, list) and len(sort) == 2 and sort[0] in SORTS:
+        st.session_state["sort"] = sort[0] + ("-down" if sort[1] else "")

@@ -1,0 +1,212 @@
+"""Classify, one photo: the picture with what is cut off, the array that goes in, and the answer as bars."""
+
+import secrets
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from cnnviz import display, engine, evaluation
+from cnnviz.cards import Card
+from cnnviz.data.preprocessing import Preprocessing
+from cnnviz.engine import EngineError
+from cnnviz.images import Photo, Pixels
+from cnnviz.networks import NetworkError, stamp
+from cnnviz.ui import address, frame, markup
+from cnnviz.ui.card import percent
+from cnnviz.ui.catalog import Network
+from cnnviz.ui.markup import text
+
+EVERY = 0.5  # seconds between two looks at an engine that is not ready
+ROOM = 320  # px of the photo and of the input
+BARS = 5
+ANSWER_HEIGHT = 244  # px of headline and bars, so that nothing jumps when they come
+_CUT = 0.005  # share of a side that may be missing without a word
+
+Answer = NDArray[np.float64]  # (classes,)
+
+
+# ------------------------------------------------------------------------------------------------ what goes in
+
+
+def picture(photo: Photo, preprocessing: Preprocessing) -> str:
+    """The photo with a veil over what the network does not get, and a line on it. HTML."""
+    height, width = photo.pixels.shape[:2]
+    top, left, tall, wide = preprocessing.window(height, width)
+    veils = [
+        (0, 0, top, width),
+        (top + tall, 0, height - top - tall, width),
+        (top, 0, tall, left),
+        (top, left + wide, tall, width - left - wide),
+    ]
+    shown = "".join(
+        f'<i style="top:{100 * y / height:.2f}%;left:{100 * x / width:.2f}%;'
+        f'height:{100 * h / height:.2f}%;width:{100 * w / width:.2f}%"></i>'
+        for y, x, h, w in veils
+        if h > 0 and w > 0
+    )
+    image = markup.picture(photo.pixels, ROOM, f"The photo {photo.name}", smooth=True)
+    return f'<div class="veiled">{image}{shown}</div><p class="quiet">{text(fitting(photo, preprocessing))}</p>'
+
+
+def fitting(photo: Photo, preprocessing: Preprocessing) -> str:
+    """What happens to the photo's shape on its way in, in a sentence."""
+    height, width = photo.pixels.shape[:2]
+    _, _, tall, wide = preprocessing.window(height, width)
+    gone_y, gone_x = 1 - tall / height, 1 - wide / width
+    if max(gone_y, gone_x) > _CUT:
+        sides = "left and right" if gone_x > gone_y else "above and below"
+        return f"Cropped: {percent(max(gone_y, gone_x))} of it, {sides}, is not seen by this network."
+    same = abs(height / width * preprocessing.width / preprocessing.height - 1) < _CUT
+    if preprocessing.fit == "letterbox" and not same:
+        return "All of it goes in; black bars fill the rest of the frame."
+    if preprocessing.fit == "stretch" and not same:
+        return "All of it goes in, squashed into the network’s frame."
+    return "All of it goes in."
+
+
+def array(pixels: Pixels, alt: str, room: int = ROOM) -> str:
+    """The input uint8 (h, w, 1 or 3), enlarged by a whole factor, each value a sharp cell. HTML."""
+    return markup.picture(markup.rgb(pixels), max(room, *pixels.shape[:2]), alt)
+
+
+def seen(pixels: Pixels, preprocessing: Preprocessing) -> str:
+    """The array that goes in, and what it is in words. HTML."""
+    count = pixels.size
+    return (
+        f'<div class="input">{array(pixels, "What the network sees")}</div>'
+        f'<p class="quiet">{text(preprocessing.words())}. These {count:,} numbers are all it gets.</p>'
+    )
+
+
+# ------------------------------------------------------------------------------------------------ how sure is sure
+
+
+def threshold(card: Card) -> float:
+    """The confidence from which on an answer is sure: the card's, or what was set by hand, in `?sure=` (percent)."""
+    own = card.threshold if card.threshold is not None else 0.5
+    try:
+        return min(max(int(address.kept("sure")), 0), 100) / 100
+    except ValueError:
+        return own
+
+
+def slider(card: Card, now: float) -> None:
+    """The threshold by hand; its own value stays the card's, which is finer than a percent."""
+    own = card.threshold if card.threshold is not None else 0.5
+    st.session_state["sure_shown"] = round(100 * now)
+
+    def changed() -> None:
+        value = int(st.session_state["sure_shown"])
+        st.session_state["sure"] = "" if value == round(100 * own) else str(value)
+
+    st.slider("Sure from", 0, 100, format="%d %%", key="sure_shown", on_change=changed)
+    if card.threshold is None:
+        st.caption("The card names no value; 50 % is a guess.")
+    else:
+        st.caption(f"The card’s own value is {percent(own)}: 19 of 20 right answers in validation reach it.")
+
+
+# ------------------------------------------------------------------------------------------------ the answer
+
+
+def ask(
+    network: Network, pictures: NDArray[np.uint8] | NDArray[np.float32], key: tuple[object, ...], turn: str
+) -> NDArray[np.float64] | str:
+    """Probabilities (n, classes) for pictures (n, h, w, c), or in one sentence why there are none.
+
+    pictures: uint8 as Preprocessing.picture makes them, or float32 to go in as they are. key: what they depend on.
+    turn: what they are for. While others are served first, a line says so.
+    """
+    folder, place = str(network.folder), st.empty()
+
+    def say(state: engine.State) -> None:
+        place.caption(state.sentence or "The network is at work.")
+
+    # a tab of its own: its newer question replaces its older one, and not another tab's
+    tab = st.session_state.setdefault("tab", secrets.token_hex(4))
+    try:
+        found: NDArray[np.float64] = engine.cached(
+            (*stamp(folder), *key),
+            "classifier.answers",
+            folder,
+            pictures,
+            pictures.dtype == np.uint8,
+            turn=f"{st.session_state['owner']}/classify/{turn}/{tab}",
+            say=say,
+        )
+    except (EngineError, NetworkError) as error:
+        return str(error)
+    finally:
+        place.empty()
+    return found
+
+
+def waiting() -> None:
+    """What stands in an answer's place until the engine is ready: its outline, and why; then the page runs anew."""
+
+    def look() -> None:
+        state = engine.state()
+        if state.ready:
+            st.rerun()
+        st.markdown(f":material/hourglass_top: {frame.escape(state.sentence)}")
+        st.skeleton(height=ANSWER_HEIGHT - 40)
+
+    st.fragment(look, run_every=EVERY)()
+
+
+def headline(labels: Sequence[str], answer: Answer, sure_from: float) -> str:
+    """What the network says, or that it is not sure. HTML."""
+    best = int(answer.argmax())
+    p = percent(float(answer[best]))
+    if answer[best] >= sure_from:
+        return f'<p class="said">{text(labels[best])} <span>{p}</span></p>'
+    why = f"Most likely “{text(labels[best])}” with {p}; sure begins at {percent(sure_from)}."
+    return f'<p class="said unsure">Not sure</p><p class="why">{why}</p>'
+
+
+def bars(labels: Sequence[str], answer: Answer, sure_from: float, order: Sequence[int] | None = None) -> str:
+    """The likeliest classes as bars from 0 to 100 % with their numbers, and a tick where sure begins. HTML.
+
+    order: the classes to show, else the first BARS by probability.
+    """
+    best = int(answer.argmax())
+    chosen = ranked(answer) if order is None else order
+    lines = [
+        f'<li{" class=top" if index == best else ""}><span class="label">{text(labels[index])}</span>'
+        f'<span class="rail" style="--sure:{100 * sure_from:.1f}%">'
+        f'<b style="width:{100 * answer[index]:.1f}%"></b></span>'
+        f'<span class="n">{percent(float(answer[index]))}</span></li>'
+        for index in chosen
+    ]
+    rest = len(labels) - len(lines)
+    share = max(0.0, 1 - float(sum(answer[index] for index in chosen)))
+    more = f'<p class="quiet">{_others(rest)} {percent(share)}.</p>' if rest > 0 else ""
+    return f'<ol class="bars" aria-label="Answer">{"".join(lines)}</ol>{more}'
+
+
+def _others(rest: int) -> str:
+    return "The other class has" if rest == 1 else f"The {rest:,} others share"
+
+
+def ranked(answer: Answer, most: int = BARS) -> list[int]:
+    """The likeliest classes, at most so many, the first of equals first."""
+    return [int(index) for index in np.argsort(-answer, kind="stable")[:most]]
+
+
+def worth(card: Card, answer: Answer) -> str:
+    """How often this very answer was right in the test, in a sentence; "" where nothing is known."""
+    if card.test is None:
+        return ""
+    best = int(answer.argmax())
+    called = sum(row[best] for row in card.test.confusion)
+    label = card.labels[best]
+    if not called:
+        return f"In its test it never said “{label}”."
+    right = card.test.confusion[best][best]
+    low, high = evaluation.wilson(right, called)
+    return (
+        f"In its test it said “{label}” {called:,} times and was right in {percent(right / called)} of them "
+        f"(95 % interval {display.number(100 * low, 3)} to {display.number(100 * high, 3)})."
+    )

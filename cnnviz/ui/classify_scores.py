@@ -1,0 +1,142 @@
+"""Classify, many photos in folders named like the classes: the score, the confusion matrix, the photos of a cell."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import display, evaluation
+from cnnviz.cards import Card
+from cnnviz.evaluation import Scores
+from cnnviz.many import Row
+from cnnviz.ui import address, batches, charts, confusion, frame, markup, train_results
+from cnnviz.ui import card as card_view
+from cnnviz.ui.batches import Batch
+
+TILES = 48  # photos shown of a cell
+TRUE, SAID = "true_class", "said_class"  # in the URL, as labels
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Answered photos whose true class is known. true, said: indices of labels, one a row."""
+
+    rows: tuple[Row, ...]
+    true: tuple[int, ...]
+    said: tuple[int, ...]
+    scores: Scores
+
+
+def scored(batch: Batch, card: Card) -> Scored | None:
+    """The photos that can be scored, each file once; None where there is none."""
+    rows = list(batch.rows)
+    same, truths = batches.twins(rows), batches.truths(batch.given, card.labels)
+    chosen = [
+        (row, truth)
+        for index, (row, truth) in enumerate(zip(rows, truths, strict=False))
+        if truth is not None and row.scores is not None and index not in same
+    ]
+    if not chosen:
+        return None
+    kept, true = zip(*chosen, strict=True)
+    answers = np.array([[row.scores[label] for label in card.labels] for row in kept if row.scores])
+    found = evaluation.scores(answers, np.array(true), card.labels)
+    return Scored(kept, true, tuple(map(int, answers.argmax(axis=1))), found)
+
+
+def show(batch: Batch, card: Card) -> None:
+    """The score with its interval and baseline, the matrix, and the photos behind a cell."""
+    found = scored(batch, card)
+    strange = batches.strange_folders(batch.given, card.labels)
+    if found is None:
+        if strange:
+            names = ", ".join(card.labels[:4])
+            st.caption(
+                f"Not scored: {_named(strange)} is no class of this network. In folders named {frame.escape(names)} "
+                "… photos are scored, too."
+            )
+        return
+    with st.grid(2, min_column_width=300, gap=(24, 40), key="many_scores"):
+        with st.container():
+            st.subheader("How often it was right", anchor=False)
+            st.html(card_view.measured(found.scores, "photos"))
+            st.caption(_meant(found, strange, card))
+            matrix = st.container()
+        with st.container():
+            st.subheader("The photos behind a cell", anchor=False)
+            cell = _cell(found, card)
+            st.markdown(frame.escape(confusion.cell_words(found.scores.confusion, card.labels, *cell)) + ".")
+            st.html(_tiles(found, card, cell))
+        with matrix:
+            figure = confusion.figure(
+                found.scores.confusion, card.labels, train_results.palette(), cell, train_results.on_a_phone()
+            )
+            words = confusion.words(found.scores.confusion, card.labels)
+            st.plotly_chart(
+                figure,
+                config=charts.CONFIG,
+                theme=None,
+                key="many_confusion",
+                alt=words,
+                on_select=lambda: _clicked(card),
+                selection_mode="points",
+            )
+
+
+def _named(folders: tuple[str, ...]) -> str:
+    more = f" (and {len(folders) - 1} more)" if len(folders) > 1 else ""
+    return f"the folder “{frame.escape(folders[0][:40])}”{more}"
+
+
+def _meant(found: Scored, strange: tuple[str, ...], card: Card) -> str:
+    """Where the true classes come from, and what these photos cannot tell."""
+    said = "The true classes are the names of the folders."
+    if strange:
+        said += f" What lies in {_named(strange)} is answered, but not scored."
+    if card.test is not None and len(set(found.true)) < len(card.labels):
+        said += " Classes without a photo here are not tested by this."
+    return said
+
+
+def _cell(found: Scored, card: Card) -> tuple[int, int]:
+    """A true and a predicted class: two selects, which a click in the matrix sets, too; at first the worst mistake."""
+    table = np.array(found.scores.confusion)
+    mistakes = np.where(np.eye(len(table), dtype=bool), -1, table)
+    if mistakes.max() <= 0:
+        mistakes = np.where(np.eye(len(table), dtype=bool), table, -1)
+    worst = np.unravel_index(int(mistakes.argmax()), mistakes.shape)
+    names = {label: label for label in card.labels}
+    chosen = []
+    with st.container(horizontal=True, wrap=False, gap="small"):
+        for what, param, index in (("It is", TRUE, worst[0]), ("The network said", SAID, worst[1])):
+            default = card.labels[int(index)]
+            address.kept(param)
+            chosen.append(card.labels.index(address.choice(what, param, names, default, _nothing, _nothing)))
+    return chosen[0], chosen[1]
+
+
+def _clicked(card: Card) -> None:
+    cell = confusion.cell(st.session_state["many_confusion"])
+    if cell is not None:
+        st.session_state[TRUE], st.session_state[SAID] = (card.labels[index] for index in cell)
+
+
+def _tiles(found: Scored, card: Card, cell: tuple[int, int]) -> str:
+    """The photos of a cell, the surest first. HTML."""
+    said = card.labels[cell[1]]
+    chosen = [
+        row
+        for row, *where in zip(found.rows, found.true, found.said, strict=True)
+        if tuple(where) == cell and row.scores
+    ]
+    chosen.sort(key=lambda row: -(row.scores or {})[said])
+    images = []
+    for row in chosen[:TILES]:
+        words = markup.text(f"{row.name}: {said}, {card_view.percent((row.scores or {})[said])}")
+        images.append(f'<img src="{display.data_url(row.thumbnail, "webp")}" alt="{words}" title="{words}">')
+    more = f'<p class="quiet">and {len(chosen) - TILES} more</p>' if len(chosen) > TILES else ""
+    return f'<div class="tiles behind photos">{"".join(images)}</div>{more}'
+
+
+def _nothing() -> None:
+    """After a change the whole page runs again, and that is all there is to do."""

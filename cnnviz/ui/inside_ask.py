@@ -1,0 +1,141 @@
+"""What /inside asks the engine: a picture in a network, each answer kept by what it depends on."""
+
+import secrets
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from math import ceil, sqrt
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from cnnviz import display, engine
+from cnnviz.engine import EngineError
+from cnnviz.graph import Fields, Floats, Kernels, Look, Maps, Mosaic, Node, Screen
+from cnnviz.images import Photo
+from cnnviz.networks import NetworkError, stamp
+from cnnviz.ui import inside_state
+from cnnviz.ui.catalog import Network
+from cnnviz.ui.inside_view import Tile, palette
+
+Problem = (EngineError, NetworkError)  # each with one sentence for the user
+_TILE = 88  # px
+_MOST_KERNELS = 128  # that stand under their maps
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One picture in one network. picture: uint8 (h, w, c), as the network gets it, before scaling.
+
+    turn: its place in the engine's line. say: is told the engine's state while a question waits.
+    """
+
+    network: Network
+    photo: Photo
+    picture: NDArray[np.uint8]
+    turn: str
+    say: Callable[[engine.State], None] | None = None
+
+    @classmethod
+    def of(cls, network: Network, photo: Photo, owner: str, part: str = "", say: Any = None) -> "Subject":
+        """The photo as this network gets it. part: "beside" for the one to compare with."""
+        # a tab of its own: its newer question replaces its older one, and not another tab's
+        tab = st.session_state.setdefault("tab", secrets.token_hex(4))
+        picture = network.card.preprocessing.picture(photo.pixels)
+        return cls(network, photo, picture, f"{owner}/inside{part}/{tab}", say)
+
+    @property
+    def folder(self) -> str:
+        return str(self.network.folder)
+
+    @property
+    def identity(self) -> tuple[Hashable, ...]:
+        """What the numbers depend on beside what is switched off."""
+        return (*stamp(self.folder), self.photo.digest)
+
+    def ask(self, function: str, key: tuple[Hashable, ...], *arguments: Any) -> Any:
+        """The answer of inside.`function`; raises one of Problem."""
+        name = f"inside.{function}"
+        return engine.cached(
+            (*self.identity, *key), name, self.folder, *arguments, turn=f"{self.turn}/{function}", say=self.say
+        )
+
+
+def nodes(subject: Subject) -> tuple[Node, ...]:
+    """The layers of the network."""
+    found: tuple[Node, ...] = subject.ask("graph", ())
+    return found
+
+
+def screen(subject: Subject, look: Look) -> Screen:
+    """Every layer in numbers, and all maps where they fit a screen."""
+    found: Screen = subject.ask("screen", (look,), subject.picture, look)
+    return found
+
+
+def mosaic(subject: Subject, look: Look, layer: str, order: str) -> Mosaic:
+    """One layer's channels."""
+    found: Mosaic = subject.ask("mosaic", (look, layer, order), subject.picture, look, layer, order)
+    return found
+
+
+def channel(subject: Subject, look: Look, layer: str, number: int) -> Floats:
+    """One channel, float32 (h, w)."""
+    found: Floats = subject.ask("channel", (look, layer, number), subject.picture, look, layer, number)
+    return found
+
+
+def array(subject: Subject, look: Look, layer: str) -> Floats:
+    """All of a layer's output, float32 without the batch."""
+    found: Floats = subject.ask("array", (look, layer), subject.picture, look, layer)
+    return found
+
+
+def fields(subject: Subject, layer: str) -> Fields:
+    """The theoretical receptive fields of a layer."""
+    found: Fields = subject.ask("fields", (layer,), layer)
+    return found
+
+
+def effective(subject: Subject, look: Look, layer: str, cell: tuple[int, int], number: int) -> Floats:
+    """How much one cell depends on each pixel of the input, (h, w)."""
+    found: Floats = subject.ask(
+        "effective", (look, layer, cell, number), subject.picture, look, layer, cell[0], cell[1], number
+    )
+    return found
+
+
+def kernels(subject: Subject, look: Look, maps: Maps, number: int) -> Kernels | None:
+    """The weights behind a channel; None for layers without."""
+    if maps.node.kind not in ("Conv2D", "DepthwiseConv2D", "Dense"):
+        return None
+    name = maps.node.name
+    found: Kernels = subject.ask("kernels", (look, name, number), name, number, subject.picture, look)
+    return found
+
+
+def colored_kernels(subject: Subject, maps: Maps, source: Maps | None) -> Kernels | None:
+    """Every kernel of a convolution that sees the input's channels; None for others."""
+    if maps.node.kind != "Conv2D" or source is None or source.channels > 3 or maps.channels > _MOST_KERNELS:
+        return None
+    found: Kernels = subject.ask("kernels", (maps.node.name,), maps.node.name, None, None, Look(), maps.channels)
+    return found
+
+
+def tiles(subject: Subject, look: Look, whole: Screen) -> dict[str, Tile]:
+    """For a network that is too large for one screen: the strongest map of each layer, or all units of a vector."""
+    found = {}
+    for maps in whole.layers:
+        name, strongest = maps.node.name, inside_state.strongest(maps)
+        if maps.height == maps.width == 1:
+            values = array(subject, look, name).ravel()
+            columns = ceil(sqrt(values.size))
+            picture = np.full((ceil(values.size / columns), columns), maps.low.min(), np.float32)
+            picture.ravel()[: values.size] = values
+        else:
+            picture = channel(subject, look, name, strongest)
+        at = strongest if maps.low.size > 1 else 0
+        scale = display.Scale(palette(maps), float(maps.low[at]), float(maps.high[at]))
+        found[name] = Tile(strongest, display.levels(display.reduce(picture, _TILE), scale))
+    return found

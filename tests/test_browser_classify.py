@@ -1,0 +1,333 @@
+"""In a real browser, with the real engine and real files: one photo, mistakes, a dragged patch, many photos, camera."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import find
+from conftest import QUIET, Server
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLES = ROOT / "sample_images"
+
+pytestmark = [pytest.mark.browser, pytest.mark.keras]
+PATIENCE = 180.0  # seconds; all of it is needed only where others use the machine, too
+
+
+def until(ask: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """Ask until there is an answer; what: was waited for."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        answer = ask()
+        if answer:
+            return answer
+        time.sleep(0.2)
+    raise AssertionError(f"{what} did not come within {seconds:.0f} s")
+
+
+def visit(page: Any, server: Server, query: str = "") -> None:
+    page.set_default_timeout(60_000)
+    page.goto(f"{server.url}/classify?{query}")
+    page.get_by_role("heading", name="Classify", exact=True).wait_for()
+
+
+def words(page: Any) -> str:
+    return str(page.locator("[data-testid=stMain]").inner_text()).replace("\u00a0", " ")
+
+
+def said(page: Any, part: str = "answer") -> str:
+    """The headline of an answer, "" where there is none yet."""
+    line = page.locator(f".st-key-{part} .said")
+    return str(line.first.inner_text()).replace("\u00a0", " ") if line.count() else ""
+
+
+def numbers(page: Any, part: str = "answer") -> dict[str, str]:
+    """The bars: label -> number."""
+    lines = page.locator(f".st-key-{part} .bars li")
+    found = [lines.nth(index).inner_text().split("\n") for index in range(lines.count())]
+    return {label: number.replace("\u00a0", " ") for label, number in found}
+
+
+def param(page: Any, name: str) -> str:
+    return str(page.evaluate(f"new URLSearchParams(location.search).get('{name}') ?? ''"))
+
+
+def picture(folder: Path, sample: str, name: str, size: int = 640) -> Path:
+    image = Image.open(SAMPLES / f"{sample}.jpg").convert("RGB")
+    image.thumbnail((size, size))
+    image.save(folder / name)
+    return folder / name
+
+
+def rows(page: Any) -> list[str]:
+    return [text.replace("\u00a0", " ") for text in page.locator("[data-testid=row]").all_inner_texts()]
+
+
+def drop(page: Any, *files: Path) -> None:
+    page.locator(".st-key-upload_many input[type=file]").set_input_files([str(file) for file in files])
+
+
+def test_one_photo_is_answered_as_the_command_line_would(page: Any, server: Server, tmp_path: Path) -> None:
+    visit(page, server)
+    until(lambda: said(page), "the first answer")
+    before = numbers(page)
+    assert len(before) == 5
+    file = picture(tmp_path, "cat", "my cat.png", 300)
+    page.locator(".st-key-upload input[type=file]").set_input_files(str(file))
+    until(lambda: "my cat.png" in words(page), "the photo's name")
+    until(lambda: numbers(page) != before, "another answer")
+    assert "Cropped" in words(page)
+    look = "e => [e.naturalWidth, e.width, getComputedStyle(e).imageRendering]"
+    assert page.locator(".st-key-stage_seen img").evaluate(look) == [32, 320, "pixelated"]
+
+    command = [sys.executable, "-m", "cnnviz", "classify", str(file), "--model", "objects", "--json"]
+    answer = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
+    for label, number in numbers(page).items():
+        assert abs(float(number.rstrip(" %")) - 100 * answer["scores"][label]) <= 0.1
+
+    page.locator(".st-key-card_open button").click()
+    card_text = page.locator("[role=dialog]").inner_text()
+    for word in ("of 10,000 test pictures right", "95 % interval", "Rights in the data", "Not for", "automobile"):
+        assert word in card_text.replace("\u00a0", " ")
+    page.keyboard.press("Escape")
+    report = server.report()
+    for heavy in ("keras", "tensorflow", "sklearn", "pandas", "pyarrow"):
+        assert heavy not in report["modules"], f"{heavy} is loaded in the web server"
+    assert page.context.foreign == []
+
+
+def test_the_threshold_decides_what_is_sure_and_stays_in_the_address(page: Any, server: Server) -> None:
+    visit(page, server, "picture=cat&sure=0")
+    until(lambda: said(page), "an answer")
+    assert said(page) != "Not sure"
+    slider = page.locator(".st-key-sure_shown input[type=range]")
+    slider.focus()
+    page.keyboard.press("End")
+    until(lambda: said(page) == "Not sure", "the doubt")
+    until(lambda: param(page, "sure") == "100", "the threshold in the address")
+    page.reload()
+    until(lambda: said(page) == "Not sure", "the doubt after a reload")
+
+
+def test_mistakes_change_the_answer_and_a_link_brings_them_back(page: Any, server: Server) -> None:
+    visit(page, server, "picture=cat&mistakes=true")
+    until(lambda: numbers(page, "after"), "the drawer")
+    assert numbers(page, "before") == numbers(page, "after")
+    assert page.locator(".st-key-switches [class*=st-key-mistake_]").count() == 10
+    page.locator(".st-key-mistake_sideways label").click()
+    until(lambda: "After: sideways" in words(page), "the mistake's name")
+    until(lambda: numbers(page, "before") != numbers(page, "after"), "another answer")
+    page.locator(".st-key-mistake_dark label").click()
+    until(lambda: "After: sideways, darker" in words(page), "both mistakes")
+    until(lambda: param(page, "sideways") == param(page, "dark") == "true", "both in the address")
+    found = numbers(page, "after")
+    address = page.evaluate("location.href")
+    page.goto("about:blank")
+    page.goto(address)
+    until(lambda: "After: sideways, darker" in words(page), "the mistakes of the link")
+    until(lambda: numbers(page, "after") == found, "the same answer")
+
+
+def test_the_patch_is_dragged_and_moved_by_keys(page: Any, server: Server) -> None:
+    visit(page, server, "picture=cat&mistakes=true&covered=true")
+    patch = page.locator("[data-testid=patch]")
+    patch.wait_for()
+    until(lambda: numbers(page, "after"), "an answer")
+    assert [patch.get_attribute(f"data-{side}") for side in ("top", "left")] == ["10", "10"]
+    first = numbers(page, "after")
+    patch.scroll_into_view_if_needed()
+    box = patch.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 35, y - 35, steps=5)  # five cells of 7 px each
+    assert param(page, "at") == "", "the place is told on release"
+    page.mouse.up()
+    assert [patch.get_attribute(f"data-{side}") for side in ("top", "left")] == ["5", "15"]
+    until(lambda: param(page, "at"), "the place in the address")
+    y_share, x_share = (float(share) for share in param(page, "at").split(","))
+    assert abs(y_share - 10.5 / 32) < 1e-3
+    assert abs(x_share - 20.5 / 32) < 1e-3
+    until(lambda: numbers(page, "after") != first, "another answer")
+    second = numbers(page, "after")
+    patch.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Shift+ArrowLeft")
+    until(lambda: [patch.get_attribute(f"data-{side}") for side in ("top", "left")] == ["9", "11"], "the keys' way")
+    until(lambda: numbers(page, "after") != second, "a third answer")
+    assert "rows 9 to 19, columns 11 to 21" in patch.get_attribute("aria-label")
+
+
+def test_the_patch_follows_a_finger(chromium: Any, server: Server) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    visit(page, server, "picture=cat&mistakes=true&covered=true")
+    patch = page.locator("[data-testid=patch]")
+    patch.wait_for(timeout=PATIENCE * 1000)
+    patch.scroll_into_view_if_needed()
+    box = patch.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    wire = context.new_cdp_session(page)
+    for kind, dx in (("touchStart", 0), ("touchMove", 10), ("touchMove", 28), ("touchEnd", None)):
+        points = [] if dx is None else [{"x": x + dx, "y": y}]
+        wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    until(lambda: param(page, "at"), "the place in the address")
+    assert abs(float(param(page, "at").split(",")[1]) - 19.5 / 32) < 0.04
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+def test_many_photos_a_broken_one_and_a_copy(page: Any, server: Server, tmp_path: Path) -> None:
+    files = [picture(tmp_path, sample, f"{sample}.png", 200) for sample in ("cat", "coffee", "bricks")]
+    (tmp_path / "broken.jpg").write_bytes((SAMPLES / "cat.jpg").read_bytes()[:3000])
+    (tmp_path / "again.png").write_bytes(files[0].read_bytes())
+    visit(page, server, "view=many")
+    until(lambda: len(rows(page)) == 14, "the samples' answers")
+    drop(page, *files, tmp_path / "broken.jpg", tmp_path / "again.png")
+    until(lambda: len(rows(page)) == 5 and "4 photos answered" in words(page), "the answers")
+    found = rows(page)
+    assert len(found) == 5
+    assert [row for row in found if "damaged or cut off" in row and "broken.jpg" in row]
+    assert [row for row in found if "same file as cat.png" in row and "again.png" in row]
+    assert page.locator("[data-testid=row] img").count() == 4
+
+    page.locator("[data-testid=sort][data-by=p]").click()
+    shares = [float(row.split("%")[0].split()[-1]) for row in rows(page) if "%" in row]
+    assert shares == sorted(shares, reverse=True)
+    until(lambda: param(page, "sort") == "p-down", "the order in the address")
+    page.locator("[data-testid=sort][data-by=name]").click()
+    names = page.locator("[data-testid=row]").evaluate_all("rows => rows.map((row) => row.dataset.name)")
+    assert names == ["again.png", "bricks.png", "broken.jpg", "cat.png", "coffee.png"]
+
+    with page.expect_download() as download:
+        page.locator(".st-key-csv_many button").click()
+    lines = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+    assert [line["file"] for line in lines] == ["cat.png", "coffee.png", "bricks.png", "broken.jpg", "again.png"]
+    assert lines[0]["answer"] == lines[4]["answer"]
+    assert "damaged" in lines[3]["error"]
+    with page.expect_download() as download:
+        page.locator(".st-key-json_many button").click()
+    content = json.loads(Path(download.value.path()).read_text())
+    assert abs(sum(content[0]["scores"].values()) - 1) < 1e-6
+    assert float(lines[0]["probability"]) == pytest.approx(max(content[0]["scores"].values()), abs=1e-6)
+
+
+def labelled(folder: Path, number: int = 0) -> Path:
+    """A zip of photos in folders of classes: cat (two), dog, and one that is no class; number: of further photos."""
+    path = folder / "pets.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        for name, sample, size in (
+            ("pets/cat/1.png", "cat", 300), ("pets/cat/2.png", "astronaut", 200), ("pets/dog/1.png", "coffee", 200),
+            ("pets/giraffe/1.png", "bricks", 200),
+        ):  # fmt: skip
+            made.writestr(name, picture(folder, sample, "one.png", size).read_bytes())
+        for index in range(number):
+            made.writestr(f"pets/frog/{index}.png", picture(folder, "retina", "one.png", 700 + index).read_bytes())
+        made.writestr("pets/cat/notes.txt", "no photo")
+    return path
+
+
+def test_folders_give_a_score_a_matrix_and_the_photos_behind_a_cell(page: Any, server: Server, tmp_path: Path) -> None:
+    visit(page, server, "view=many")
+    until(lambda: len(rows(page)) == 14, "the samples' answers")
+    drop(page, labelled(tmp_path))
+    until(lambda: "of 3 photos right" in words(page), "the score")
+    assert "Always saying “cat” would be right for 66.7 %" in words(page)
+    assert "“giraffe” is answered, but not scored" in words(page)
+    assert [row for row in rows(page) if "notes.txt" in row]
+    answers = dict(
+        page.locator("[data-testid=row]").evaluate_all(
+            "rows => rows.map((row) => [row.dataset.name, row.querySelector('.answer')?.firstChild.textContent])"
+        )
+    )
+    labels = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    dog = answers["pets/dog/1.png"]
+    page.locator(".st-key-many_confusion").scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    box = page.locator(".st-key-many_confusion .nsewdrag.drag").first.bounding_box()
+    page.mouse.click(
+        box["x"] + box["width"] * (labels.index(dog) + 0.5) / 10,
+        box["y"] + box["height"] * (labels.index("dog") + 0.5) / 10,
+    )
+    sentence = "1 of 1 pictures of “dog” were " + ("recognized" if dog == "dog" else f"taken for “{dog}”")
+    until(lambda: sentence in words(page), "the cell that was clicked")
+    until(lambda: page.locator(".behind img").count() == 1, "the photo behind the cell")
+    assert "pets/dog/1.png" in page.locator(".behind img").get_attribute("alt")
+    until(lambda: param(page, "true_class") == "dog", "the cell in the address")
+
+
+def test_many_are_stopped_and_gone_on_with(page: Any, server: Server, tmp_path: Path) -> None:
+    visit(page, server, "view=many")
+    until(lambda: len(rows(page)) == 14, "the samples' answers")
+    path = tmp_path / "many.zip"
+    data = [picture(tmp_path, "astronaut", "one.png", 900 - number).read_bytes() for number in range(4)]
+    with zipfile.ZipFile(path, "w") as made:
+        for number in range(200):
+            made.writestr(f"{number:03}.png", data[number % 4] + bytes(number))  # another file each, to the digest
+    drop(page, path)
+    page.locator(".st-key-many_stop button").wait_for()
+    until(lambda: "of 200 photos: many.zip" in words(page), "how far it is")
+    until(lambda: 0 < len(rows(page)) < 200 and "000.png" in rows(page)[0], "the first answers before the last")
+    page.locator(".st-key-many_stop button").click()
+    until(lambda: "Stopped after" in words(page), "the word that it stopped")
+    done = len(rows(page))
+    assert 0 < done < 200
+    page.wait_for_timeout(1500)
+    assert len(rows(page)) == done
+    page.locator(".st-key-many_go button").click()
+    until(lambda: "200 photos answered" in words(page), "all answers")
+    assert len(rows(page)) == 200
+
+
+def test_a_deep_link_opens_network_threshold_mistakes_and_patch(page: Any, server: Server) -> None:
+    visit(page, server, "network=cats-dogs&picture=cat&sure=7&mistakes=true&bgr=true&covered=true&at=0.25,0.25")
+    until(lambda: "After: blue and red swapped, a patch covered" in words(page), "the mistakes")
+    assert set(numbers(page, "after")) == {"cats", "dogs"}
+    assert page.locator("[data-testid=patch]").get_attribute("data-top") == "10"  # 28 - 18.5, to even
+    assert page.locator(".st-key-sure_shown input[type=range]").input_value() == "7"
+    assert "112 × 112 pixels" in words(page)
+
+
+@pytest.fixture
+def filmed(chromium: Any) -> Iterator[Any]:
+    """A browser whose camera shows a moving test picture."""
+    fake = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    made = chromium.browser_type.launch(executable_path=find(), args=[*QUIET, *fake])
+    context = made.new_context(permissions=["camera"])
+    yield context.new_page()
+    made.close()
+
+
+def test_the_camera_mirrors_what_is_seen_and_not_what_is_taken(filmed: Any, server: Server) -> None:
+    visit(filmed, server)
+    filmed.locator(".st-key-camera_open button").click()
+    video = filmed.locator("[data-testid=stCameraInputWebcamComponent] video")
+    video.wait_for()
+    until(lambda: "scaleX(-1)" in video.evaluate("e => e.style.transform"), "the mirror")
+    filmed.get_by_role("button", name="Take Photo").click()
+    until(lambda: "Camera picture" in words(filmed), "the picture")
+    until(lambda: not filmed.locator("[role=dialog]").count(), "the end of the dialog")
+
+
+def test_where_there_is_no_camera_the_file_button_and_a_sentence_stand(
+    page: Any, server: Server, tmp_path: Path
+) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
+    visit(page, server)
+    page.locator(".st-key-camera_open button").click()
+    until(lambda: "https pages" in page.locator("[role=dialog]").inner_text(), "the sentence")
+    field = page.locator("[role=dialog] input[type=file]")
+    until(lambda: field.get_attribute("accept") == "image/*", "the way to a phone's camera")
+    field.set_input_files(str(picture(tmp_path, "cat", "taken.png", 300)))
+    until(lambda: "taken.png" in words(page), "the photo")
+    until(lambda: not page.locator("[role=dialog]").count(), "the end of the dialog")

@@ -1,0 +1,213 @@
+"""In a real browser with the real engine: from a class's probability down to a pixel, each sum checked on the way."""
+
+import math
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlparse
+
+import pytest
+from conftest import Server, open_page, settle
+
+from cnnviz import steps
+
+pytestmark = [pytest.mark.browser, pytest.mark.keras]
+WAIT = 120_000  # ms for an engine that has yet to load Keras on a busy machine
+DEPTH = 45  # steps that a way may have
+SHOWN = """trace => {
+  const number = text => text === "NaN" ? NaN : Number(text)
+  const all = (within, name) => [...within.querySelectorAll(`[data-testid=${name}]`)].map(e => number(e.dataset.value))
+  const sum = trace.querySelector("[data-testid=sum]").dataset
+  return {
+    form: sum.form, combine: sum.combine, place: sum.place,
+    total: number(sum.value), result: number(sum.result), keras: number(sum.keras),
+    terms: all(trace, "term"), parts: all(trace, "part"), rest: all(trace, "rest"), bias: all(trace, "bias"),
+    windows: [...trace.querySelectorAll(".window-row")].map(row => all(row, "term")),
+    biasOfStep: number(sum.bias),
+    follow: trace.querySelector("[data-follow]")?.dataset.place ?? "",
+  }
+}"""
+
+
+def trace(page: Any) -> Any:
+    return page.locator("section.trace")
+
+
+def open_trace(page: Any, server: Server, trail: str = "", network: str = "objects", **query: str) -> None:
+    page.set_default_timeout(WAIT)
+    asked = {"network": network, "picture": "cat", **query, **({"trace": trail} if trail else {})}
+    open_page(page, f"{server.url}/inside?{urlencode(asked)}")
+    trace(page).wait_for()
+    settle(page)
+
+
+def in_url(page: Any) -> str:
+    return parse_qs(urlparse(page.url).query).get("trace", [""])[0]
+
+
+def at_place(page: Any, place: str) -> None:
+    """Wait until the step of this place is shown."""
+    page.locator(f"section.trace [data-testid=sum][data-place='{place}']").wait_for(state="attached")
+
+
+def same(a: float, b: float, size: float) -> bool:
+    return abs(a - b) <= 1e-5 * max(size, abs(b), 1e-30)
+
+
+def checked(page: Any) -> dict[str, Any]:
+    """What the step on the screen shows, once it is sure that it adds up."""
+    shown = trace(page).evaluate(SHOWN)
+    form, terms = shown["form"], shown["terms"]
+    size = sum(abs(v) for v in (*terms, *shown["parts"], *shown["rest"], *shown["bias"]))
+    if form == "window":
+        assert same(math.fsum((*shown["parts"], *shown["rest"], *shown["bias"])), shown["total"], size), shown
+        for window, part in zip(shown["windows"], shown["parts"], strict=False):
+            assert same(math.fsum(window), part, sum(map(abs, window))), shown
+    elif shown["combine"] == "largest":
+        assert max(terms) == shown["total"], shown
+    elif shown["combine"] == "product":
+        assert same(math.prod(terms), shown["total"], size), shown
+    elif form not in ("photo", "end"):
+        assert same(math.fsum((*terms, *shown["rest"], *shown["bias"])), shown["total"], size), shown
+    if form == "softmax":
+        assert 0 <= shown["result"] <= 1
+        assert any(same(shown["result"], term / shown["total"], 1) for term in terms), shown
+    if not math.isnan(shown["keras"]):
+        assert same(shown["result"], shown["keras"], size), shown
+    assert "differs" not in trace(page).locator(".after").inner_text()
+    return shown
+
+
+def walked(page: Any, by_key: bool) -> list[dict[str, Any]]:
+    """Go on by the term that is marked, from the step on the screen to the end."""
+    way = [checked(page)]
+    while way[-1]["follow"] and len(way) < DEPTH:
+        marked = trace(page).locator("[data-testid=term][data-follow]").first
+        if by_key:
+            marked.focus()
+            page.keyboard.press("Enter")
+        else:
+            marked.click()
+        at_place(page, way[-1]["follow"])
+        way.append(checked(page))
+    return way
+
+
+def test_from_a_class_s_probability_to_a_pixel_every_sum_holds_and_the_way_is_in_the_address(
+    page: Any, server: Server
+) -> None:
+    open_trace(page, server)
+    trace(page).get_by_role("button", name="cat 59").click()
+    at_place(page, "softmax_1:3")
+    way = walked(page, by_key=False)
+    forms = [step["form"] for step in way]
+    assert forms[:3] == ["softmax", "terms", "terms"]
+    assert forms[-1] == "photo"
+    assert {"window", "line", "function", "pool"} <= set(forms)
+    assert [step["place"] for step in way] == in_url(page).split("~")
+    assert "levels 0..1" in trace(page).inner_text()
+    assert trace(page).get_by_test_id("reached").count() > 5
+    page.reload()
+    trace(page).wait_for()
+    at_place(page, way[-1]["place"])
+    assert in_url(page).split("~") == [step["place"] for step in way]
+
+    trace(page).get_by_test_id("back").click()
+    at_place(page, way[-2]["place"])
+    trace(page).get_by_role("button", name="dense 1, cat").click()
+    at_place(page, "dense_1:3")
+    assert in_url(page) == "softmax_1:3~dense_1:3"
+    page.go_back()
+    at_place(page, way[-2]["place"])
+
+
+def test_by_keyboard_one_moves_between_terms_goes_on_and_comes_back(page: Any, server: Server) -> None:
+    open_trace(page, server, "block_5_conv_2:5.3.3")
+    first = checked(page)
+    marked = trace(page).locator("[data-testid=term][data-follow]")
+    marked.focus()
+    place = marked.get_attribute("data-place")
+    page.keyboard.press("ArrowUp")
+    above = trace(page).locator("[data-testid=term]:focus").get_attribute("data-place")
+    (here,), (there,) = steps.read(place), steps.read(above)
+    assert there == steps.Place(here.node, (here.index[0] - 1, *here.index[1:]))
+    page.keyboard.press("Enter")
+    at_place(page, above)
+    checked(page)
+    page.keyboard.press("Backspace")
+    at_place(page, first["place"])
+    page.keyboard.press("Escape")
+    trace(page).locator(".start").first.wait_for()
+    page.wait_for_function("!location.search.includes('trace=')")
+
+
+def test_it_plays_by_itself_and_pauses(page: Any, server: Server) -> None:
+    open_trace(page, server)
+    button = trace(page).get_by_test_id("play")
+    assert button.inner_text() == "What made this cat?"
+    button.click()
+    trace(page).get_by_role("button", name="Pause").wait_for()
+    page.wait_for_function("location.search.includes('dense_1')")
+    button.click()
+    settle(page)
+    held = in_url(page)
+    time.sleep(3)
+    assert in_url(page) == held
+    assert button.inner_text() == "What made this number?"
+    button.click()
+    trace(page).locator(".speed").select_option("10")
+    trace(page).locator("[data-testid=sum][data-form=photo]").wait_for()
+    assert trace(page).locator(".photo .box").is_visible()
+    assert "this pixel" in trace(page).locator(".photo").inner_text()
+    assert button.inner_text() == "What made this number?"
+
+
+def test_a_pixel_that_is_clicked_shows_what_it_reaches_and_a_cell_there_goes_on(page: Any, server: Server) -> None:
+    open_trace(page, server, "softmax_1:3")
+    photo = trace(page).get_by_test_id("trace-photo")
+    box = photo.bounding_box()
+    photo.click(position={"x": box["width"] * 20.5 / 32, "y": box["height"] * 10.5 / 32})
+    at_place(page, "input:10.20.0")
+    layers = trace(page).get_by_test_id("reached")
+    assert "9 of 1,024" in layers.first.inner_text()
+    layers.first.click()
+    trace(page).locator("[data-testid=sum][data-form=window]").wait_for()
+    node, index = steps.read(in_url(page))[0].node, steps.read(in_url(page))[0].index
+    assert node == "conv_1"
+    assert (abs(index[0] - 10), abs(index[1] - 20)) <= (1, 1)
+    checked(page)
+
+
+@pytest.mark.parametrize(
+    ("trail", "words"),
+    [
+        ("conv_1:99.0.0", "The link leads to cell (99, 0, 0) of conv 1, whose shape is 32 × 32 × 16"),
+        ("softmax_1:3~nowhere:1", "The link leads to the layer “nowhere”"),
+        ("<img src=x>:1", "which Ten everyday things does not have"),
+        ("%%%~~~", ""),
+    ],
+)
+def test_an_old_link_gets_a_sentence_and_as_much_of_the_way_as_there_is(
+    page: Any, server: Server, trail: str, words: str
+) -> None:
+    open_trace(page, server, trail)
+    assert words in trace(page).inner_text()
+    assert trace(page).locator(".start, [data-testid=sum]:visible").count() > 0
+
+
+def test_in_a_network_that_was_just_trained_the_way_ends_at_a_pixel_too(page: Any, server: Server) -> None:
+    page.set_default_timeout(WAIT)
+    open_page(page, f"{server.url}/train?number=200&epochs=1")
+    page.locator(".st-key-train button").first.click()
+    page.get_by_role("heading", name="Trained “drawn faces”").wait_for()
+    run = parse_qs(urlparse(page.url).query)["run"][0]
+    page.get_by_label("Name of the network").fill("Traced")
+    page.locator(".st-key-keep button").first.click()
+    page.get_by_role("link", name="Networks").first.click()
+    page.get_by_role("heading", name="Traced").wait_for()
+    open_trace(page, server, network=run, picture="happy_face")
+    trace(page).locator(".start").first.click()
+    trace(page).locator("[data-testid=sum]").wait_for()
+    way = walked(page, by_key=True)
+    assert way[0]["form"] == "softmax"
+    assert way[-1]["form"] == "photo"
+    assert len(way) > 8

@@ -1,0 +1,98 @@
+"""The command line of training without training: its help, and settings that are the page's."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from streamlit.testing.v1 import AppTest
+
+from cnnviz import __main__ as command
+from cnnviz import layers
+from cnnviz.presets import PRESETS
+from cnnviz.training import record
+from cnnviz.training.config import Augmentation, TrainingConfig, usual
+from cnnviz.training.queue import Queue
+from cnnviz.training.record import RecordError, Run
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("name", command.main.commands)
+def test_every_option_has_one_short_line_of_help(name: str):
+    for option in command.main.commands[name].params:
+        if option.param_type_name == "option":
+            line = getattr(option, "help", None) or ""
+            assert 10 < len(line) <= 90, option.name
+            assert line.endswith((".", "]")), option.name
+
+
+def test_every_setting_is_an_option_of_train():
+    options = {option.name for option in command.main.commands["train"].params}
+    settings = {one.name for of in (TrainingConfig, Augmentation) for one in fields(of)}
+    assert settings - options == {"data", "preprocessing", "augmentation"}
+    assert {"source", "size"} <= options
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[TrainingConfig]:
+    """The settings that were asked for, on the command line or on the page; nothing is trained."""
+    found: list[TrainingConfig] = []
+
+    def create(_root: Path, config: TrainingConfig, *_: Any, **__: Any) -> Run:
+        found.append(config)
+        raise RecordError("This test trains nothing.")
+
+    monkeypatch.setattr(record, "create", create)
+    return found
+
+
+def on_the_command_line(*words: str) -> None:
+    done = CliRunner().invoke(command.main, ["train", *words])
+    assert "This test trains nothing." in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "query"),
+    [
+        ((), {}),
+        (("--architecture", "system-b"), {"network": "system-b"}),
+        (("--architecture", "objects", "--epochs", "3"), {"network": "objects", "epochs": "3"}),
+        (("--optimizer", "sgd"), {"optimizer": "sgd"}),
+        (("--data", "digits"), {"data": "digits"}),
+    ],
+)
+def test_page_and_command_line_start_with_the_same_settings(asked, monkeypatch, tmp_path, words, query):
+    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
+    monkeypatch.setattr(Queue, "warm", lambda _: None)
+    monkeypatch.setattr("cnnviz.ui.runs._queue", None)
+    on_the_command_line(*(() if "--data" in words else ("--data", "drawn-faces")), *words)
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=20)
+    app.query_params.update(query)
+    app.session_state["owner"] = "0" * 32
+    app.switch_page("pages/train.py").run().button(key="train").click().run()
+    here, page = asked
+    assert replace(page, minutes=0.0) == here  # a server bounds the minutes
+    assert page.minutes > 0
+
+
+@pytest.mark.parametrize(
+    ("data", "architecture", "optimizer", "expected"),
+    [
+        ("drawn-faces", "tiny", "adamw", (3000, 0.01, 0.0001)),
+        ("drawn-shapes", "objects", "adam", (3000, 0.003, 0.0)),
+        ("digits", "system-b", "sgd", (0, 0.001, 0.0)),
+        ("", layers.to_json(PRESETS["objects"].layers), "adamw", (0, 0.003, 0.0001)),
+        ("", layers.to_json(PRESETS["system-b"].layers), "adamw", (0, 0.001, 0.0001)),
+        ("", "skynet", "adamw", (0, 0.003, 0.0001)),  # which TrainingConfig refuses
+        ("", {"layers": 7}, "adamw", (0, 0.003, 0.0001)),
+    ],
+)
+def test_what_is_usual_depends_on_data_network_and_optimizer(data, architecture, optimizer, expected):
+    assert tuple(usual(data, architecture, optimizer).values()) == expected
+
+
+def test_the_settings_defaults_are_the_usual_ones_of_the_default_network():
+    config = TrainingConfig("digits")
+    assert replace(config, **usual("digits", config.architecture, config.optimizer)) == config

@@ -1,0 +1,113 @@
+"""Squares cut round faces, worked out by hand on pictures whose every pixel says where it lies; and the switch."""
+
+import math
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+
+from cnnviz.face import Face, allowed, crop
+
+HEIGHT, WIDTH = 40, 60
+ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH].astype(np.uint8)
+MAP = np.stack([ROWS, COLUMNS, np.zeros_like(ROWS)], axis=2)  # the pixel at (y, x) holds y, x, 0
+LEVEL = ((20.0, 14.0), (28.0, 14.0))
+
+
+def face(*box: int, eyes: tuple[tuple[float, float], tuple[float, float]] = LEVEL) -> Face:
+    return Face((box[0], box[1], box[2], box[3]), 0.9, eyes)
+
+
+@pytest.mark.parametrize(
+    ("box", "factor", "side", "top", "left"),
+    [
+        ((20, 10, 8, 12), 1.0, 12, 10, 18),  # longer side 12, centre (24, 16)
+        ((20, 10, 12, 8), 1.0, 12, 8, 20),
+        ((20, 10, 8, 12), 1.5, 18, 7, 15),
+        ((20, 10, 8, 12), 0.5, 6, 13, 21),
+        ((0, 0, 10, 10), 2.0, 20, -5, -5),  # over the corner at the top left
+        ((50, 30, 10, 10), 2.0, 20, 25, 45),  # over the one at the bottom right
+        ((0, 0, 60, 40), 1.0, 60, -10, 0),
+        ((5, 5, 1, 1), 0.1, 1, 5, 5),
+    ],
+)
+@pytest.mark.parametrize("level", [False, True])
+def test_the_square_round_a_face(
+    box: tuple[int, int, int, int], factor: float, side: int, top: int, left: int, level: bool
+) -> None:
+    cut = crop(MAP, face(*box), factor, level)
+    assert cut.shape == (side, side, 3)
+    assert cut.dtype == np.uint8
+    rows, columns = np.mgrid[top : top + side, left : left + side]
+    assert (cut[..., 0] == rows.clip(0, HEIGHT - 1)).all()  # what lies outside repeats the edge
+    assert (cut[..., 1] == columns.clip(0, WIDTH - 1)).all()
+
+
+@pytest.mark.parametrize("degrees", [-40, -10, 5, 30, 90, 180])
+def test_levelled_eyes_lie_on_one_line(degrees: float) -> None:
+    """Two dots at the eyes of a tilted face come to lie level, at the same distance, left and right of the middle."""
+    picture = np.zeros((101, 101, 3), np.uint8)
+    turn = math.radians(degrees)
+    ends = [
+        (50.5 - 20 * math.cos(turn), 50.5 - 20 * math.sin(turn)),
+        (50.5 + 20 * math.cos(turn), 50.5 + 20 * math.sin(turn)),
+    ]
+    for (x, y), channel in zip(ends, (0, 1), strict=True):
+        picture[round(y - 2.5) : round(y + 2.5), round(x - 2.5) : round(x + 2.5), channel] = 255
+    tilted = Face((20, 20, 61, 61), 0.9, (ends[0], ends[1]))
+    assert tilted.tilt == pytest.approx(degrees)
+    cut = crop(picture, tilted, level=True)
+    assert cut.shape == (61, 61, 3)
+    for channel, x in ((0, 10.0), (1, 50.0)):  # middle 30, 20 to either side; in pixels, whose centres are whole
+        weights = cut[..., channel].astype(float)
+        ys, xs = np.mgrid[:61, :61]
+        assert (weights * ys).sum() / weights.sum() == pytest.approx(30, abs=0.7)
+        assert (weights * xs).sum() / weights.sum() == pytest.approx(x, abs=0.7)
+
+
+@pytest.mark.parametrize("factor", [0, -1, 0.05, 5, math.nan, math.inf])
+def test_a_factor_that_makes_no_square(factor: float) -> None:
+    with pytest.raises(ValueError, match=r"The crop's factor is .*; it must lie between 0.1 and 4"):
+        crop(MAP, face(20, 10, 8, 12), factor)
+
+
+def test_the_photo_stays_as_it_is() -> None:
+    picture = MAP.copy()
+    picture.flags.writeable = False
+    for level in (False, True):
+        cut = crop(picture, face(20, 10, 8, 12, eyes=((20, 14), (28, 16))), level=level)
+        cut[:] = 0
+    assert (picture == MAP).all()
+    with pytest.raises(FrozenInstanceError):
+        face(0, 0, 1, 1).confidence = 1.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("address", "said", "expected"),
+    [
+        ("127.0.0.1", None, True),
+        ("127.0.0.2", None, True),
+        ("localhost", None, True),
+        ("LOCALHOST", None, True),
+        ("::1", None, True),
+        ("[::1]", None, True),
+        ("", None, False),  # Streamlit's default: every interface
+        ("0.0.0.0", None, False),
+        ("::", None, False),
+        ("192.168.1.7", None, False),
+        ("lab.example.org", None, False),
+        ("127.0.0.1.example.org", None, False),
+        ("127.0.0.1", "off", False),
+        ("127.0.0.1", " OFF ", False),
+        ("127.0.0.1", "", True),  # set to nothing: as if not set
+        ("127.0.0.1", "no", False),  # what is not understood takes faces away
+        ("127.0.0.1", "0", False),
+        ("0.0.0.0", "on", True),
+        ("", "On", True),
+        ("0.0.0.0", "1", False),
+        ("0.0.0.0", "off", False),
+    ],
+)
+def test_where_faces_are_allowed(address: str, said: str | None, expected: bool) -> None:
+    environ = {"OTHER": "on"} if said is None else {"CNNVIZ_FACES": said}
+    assert allowed(address, environ) is expected

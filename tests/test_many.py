@@ -1,0 +1,227 @@
+"""Many photos: a row for each, in order, as its batch is answered, whatever the files are."""
+
+import hashlib
+import io
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnviz import many
+from cnnviz.cards import Card, read_card
+from cnnviz.engine import EngineError, Replaced
+from cnnviz.many import BATCH, FIRST, Row, classify_many
+from cnnviz.networks import NetworkError
+
+CARD = read_card(Path(__file__).resolve().parents[1] / "models" / "objects" / "card.json")
+
+
+def picture(level: int, size: tuple[int, int] = (40, 30), kind: str = "PNG", **options: Any) -> bytes:
+    """A file in one grey level."""
+    file = io.BytesIO()
+    Image.new("RGB", size, (level, level, level)).save(file, kind, **options)
+    return file.getvalue()
+
+
+def by_brightness(pictures: np.ndarray) -> np.ndarray:
+    """Answers whose class 0 has the picture's brightness as its probability, and class 1 the rest."""
+    found = np.zeros((len(pictures), 10))
+    found[:, 0] = pictures.mean(axis=(1, 2, 3)) / 255
+    found[:, 1] = 1 - found[:, 0]
+    return found
+
+
+class Answers:
+    """by_brightness that notes the sizes of its batches, and raises what is planned for a batch."""
+
+    def __init__(self, **plan: Exception):
+        self.sizes: list[int] = []
+        self.plan = {int(name[1:]): error for name, error in plan.items()}
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        assert pictures.dtype == np.uint8
+        self.sizes.append(len(pictures))
+        if error := self.plan.get(len(self.sizes)):
+            raise error
+        return by_brightness(pictures)
+
+
+def rows(files: list[tuple[str, Any]], answer: Any = by_brightness, **options: Any) -> list[Row]:
+    return list(classify_many(files, CARD, answer, **options))
+
+
+def test_each_file_gets_its_own_answer_in_the_order_of_the_files():
+    levels = [(37 * n) % 256 for n in range(50)]
+    found = rows([(f"{n}.png", picture(level)) for n, level in enumerate(levels)])
+    assert [row.name for row in found] == [f"{n}.png" for n in range(50)]
+    assert [round(row.scores["airplane"] * 255) for row in found] == levels
+    assert all(list(row.scores) == list(CARD.labels) for row in found)
+    assert [row.label for row in found] == ["airplane" if level >= 128 else "automobile" for level in levels]
+    assert not any(row.error for row in found)
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [(0, []), (1, [1]), (FIRST, [FIRST]), (FIRST + 1, [FIRST, 1]), (FIRST + 2 * BATCH, [FIRST, BATCH, BATCH])],
+)
+def test_the_first_batch_is_small_so_that_answers_show_at_once(count, sizes):
+    answers = Answers()
+    assert len(rows([(f"{n}", picture(n)) for n in range(count)], answers)) == count
+    assert answers.sizes == sizes
+
+
+def test_rows_come_before_later_files_are_read():
+    read = []
+
+    def file(n: int) -> tuple[str, Any]:
+        return str(n), lambda: read.append(n) or picture(n)
+
+    going = classify_many((file(n) for n in range(200)), CARD, by_brightness)
+    assert next(going).name == "0"
+    assert len(read) <= FIRST + BATCH
+    going.close()
+    end = time.monotonic() + 10
+    while [one for one in threading.enumerate() if one.name.startswith("cnnviz photos")]:
+        assert time.monotonic() < end, "threads go on after a Stop"
+        time.sleep(0.01)
+    assert len(read) <= FIRST + BATCH
+
+
+def missing() -> bytes:
+    raise FileNotFoundError(2, "No such file or directory")
+
+
+def in_a_broken_zip() -> bytes:
+    raise OSError("is packed with LZMA, which cannot be opened here; make the zip anew with Deflate.")
+
+
+def no_memory() -> bytes:
+    raise MemoryError
+
+
+def animation() -> bytes:
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (20, 20), (level, level, level)) for level in (255, 0, 0)]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "words", "level"),
+    [
+        (b"", "empty", None),
+        (b"only words\n" * 30, "text", None),
+        (picture(9)[:60], "damaged or cut off", None),
+        (b"PK\x03\x04" + bytes(200), "odd.jpg", None),
+        (missing, "This file cannot be read: No such file or directory.", None),
+        (in_a_broken_zip, "This file is packed with LZMA", None),
+        (no_memory, "more memory than is free", None),
+        (picture(200, (1, 1)), "", 200),
+        (picture(200, (20_000, 1)), "", 200),
+        (picture(200, (1, 20_000)), "", 200),
+        (animation(), "", 255),  # its first frame
+    ],
+    ids=[
+        "empty",
+        "text",
+        "cut",
+        "zip",
+        "missing",
+        "packed",
+        "memory",
+        "1 x 1",
+        "20,000 x 1",
+        "1 x 20,000",
+        "animation",
+    ],
+)
+def test_a_file_that_cannot_be_used_is_a_row_with_a_sentence_and_the_others_are_done(data, words, level):
+    before, odd, after = rows([("a.png", picture(255)), ("odd.jpg", data), ("b.png", picture(0))])
+    assert (before.scores["airplane"], after.scores["airplane"]) == (1, 0)
+    assert words in odd.error
+    if level is None:
+        assert (odd.scores, odd.sure, odd.thumbnail, odd.label) == (None, False, b"", "")
+        assert odd.error.endswith(".")
+    else:
+        assert odd.scores["airplane"] == pytest.approx(level / 255, abs=0.01)
+
+
+def test_a_batch_of_files_that_cannot_be_used_asks_nothing():
+    answers = Answers()
+    found = rows([(f"{n}", b"nothing") for n in range(FIRST)] + [("good", picture(255))], answers)
+    assert [bool(row.error) for row in found] == [True] * FIRST + [False]
+    assert answers.sizes == [1]
+
+
+def test_the_same_file_twice_has_the_same_digest_and_answer():
+    data = picture(60)
+    one, two, other = rows([("a.png", data), ("b.png", data), ("c.png", picture(61))])
+    assert one.digest == two.digest == hashlib.sha256(data).hexdigest()[:32] != other.digest
+    assert one.scores == two.scores
+    assert (one.name, two.name) == ("a.png", "b.png")
+
+
+@pytest.mark.parametrize(
+    ("threshold", "card", "sure"),
+    [(None, 0.5, [True, True, True]), (None, None, [True, True, True]), (0.75, 0.5, [True, False, True])],
+)
+def test_sure_is_what_reaches_the_threshold(threshold, card, sure):
+    """Brightness 255, 153 and 64 give the best class 1, .6 and .75."""
+    changed = Card.from_json({**json.loads(json.dumps(CARD.to_json())), "threshold": card})
+    files = [("a", picture(255)), ("b", picture(153)), ("c", picture(63))]
+    assert [row.sure for row in classify_many(files, changed, by_brightness, threshold)] == sure
+
+
+@pytest.mark.parametrize(("side", "size"), [(96, (96, 48)), (10, (10, 5)), (0, None)])
+def test_thumbnails_have_their_long_side(side, size):
+    (row,) = rows([("a.png", picture(50, (400, 200)))], thumbnail=side)
+    assert (Image.open(io.BytesIO(row.thumbnail)).size if row.thumbnail else None) == size
+
+
+def test_a_batch_over_which_the_engine_breaks_is_listed_and_the_next_is_answered():
+    answers = Answers(_2=EngineError("It broke down."))
+    files = [(f"{n}", picture(n)) for n in range(FIRST + BATCH + 3)]
+    files[FIRST] = ("broken", b"")
+    found = rows(files, answers)
+    errors = [row.error for row in found]
+    assert errors[:FIRST] == [""] * FIRST
+    assert "empty" in errors[FIRST]
+    assert errors[FIRST + 1 : FIRST + BATCH] == ["It broke down."] * (BATCH - 1)
+    assert errors[FIRST + BATCH :] == [""] * 3
+
+
+@pytest.mark.parametrize(
+    ("plan", "error", "before"),
+    [
+        ({"_2": NetworkError("It is gone.")}, NetworkError, FIRST),
+        ({"_2": Replaced("A newer one.")}, Replaced, FIRST),
+        ({f"_{n}": EngineError("It broke.") for n in (1, 2, 3)}, EngineError, FIRST + BATCH),
+    ],
+)
+def test_what_will_not_get_better_ends_it(plan, error, before):
+    found = []
+    with pytest.raises(error):
+        found.extend(_collected(found, plan))
+    assert len(found) == before
+
+
+def _collected(found: list[Row], plan: dict[str, Exception]) -> Iterator[Row]:
+    for row in classify_many([(f"{n}", picture(n)) for n in range(100)], CARD, Answers(**plan)):
+        found.append(row)
+    return iter(())
+
+
+def test_through_engine_asks_for_the_answers_of_the_folder(monkeypatch):
+    asked = []
+    monkeypatch.setattr(many.engine, "call", lambda *given, **more: asked.append((given, more)) or "answer")
+    say = print
+    assert many.through_engine(Path("models/objects"), "me/classify/many", say)(np.zeros((1, 2, 2, 3))) == "answer"
+    (((name, folder, pictures), more),) = asked
+    assert (name, folder, pictures.shape) == ("classifier.answers", "models/objects", (1, 2, 2, 3))
+    assert more == {"turn": "me/classify/many", "say": say}
