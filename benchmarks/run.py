@@ -1,8 +1,8 @@
 """Measure the app against floors that run in turn with it: `python benchmarks/run.py [--only NAME] [--json]`.
 
 One line a measure: what, ours, floor, ratio, goal. The machine's other work hits ours and the floor alike, so read the
-ratios. NAME: change, start, conv2d, pointer, engine, inside, faces, data, training. --json prints one JSON object a
-line, with quartiles. How to read the lines: docs/benchmarks.md.
+ratios. NAME: change, start, conv2d, pointer, engine, inside, trace, faces, data, training. --json prints one JSON
+object a line, with quartiles. How to read the lines: docs/benchmarks.md.
 """
 
 import argparse
@@ -29,6 +29,7 @@ import data
 import engine
 import faces
 import inside
+import trace_steps
 import training
 from pages_in_browser import App, Frame, change, chromium, serve, visit
 
@@ -285,6 +286,14 @@ def measure_inside() -> list[Line]:
     return [Line("inside", **fields) for fields in inside.measure()]
 
 
+# ------------------------------------------------------------------------------------------------ a traced number
+
+
+def measure_trace(browser: Any) -> list[Line]:
+    """From the click on a term to the frame in which the step at its own cell stands."""
+    return [Line("trace", **fields) for fields in trace_steps.measure(browser, EMPTY)]
+
+
 # ------------------------------------------------------------------------------------------------ faces in photos
 
 
@@ -323,6 +332,7 @@ MEASURES: dict[str, Callable[..., list[Line]]] = {
     "engine": measure_engine,
     "inside": measure_inside,
     "faces": measure_faces,
+    "trace": measure_trace,
 }
 WITHOUT_BROWSER = ("conv2d", "engine", "inside", "faces")
 

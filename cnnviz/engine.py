@@ -9,12 +9,12 @@ import pickle
 import re
 import threading
 import traceback
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
 from cnnviz.engine_process import ABSENT, CRASHED, DONE, FAILED, HUNG, KILLED, NO_START, REFUSED, Outcome, Process
+from cnnviz.kept import Kept
 from cnnviz.networks import NetworkError
 
 PACKAGE = "cnnviz.networks"
@@ -90,13 +90,11 @@ class Engine:
     """
 
     def __init__(self, package: str = PACKAGE, kept_bytes: int = KEPT_BYTES, wake_limit: float = WAKE_LIMIT):
-        self._package, self._kept_bytes, self._wake_limit = package, kept_bytes, wake_limit
+        self._package, self._wake_limit, self._kept = package, wake_limit, Kept(kept_bytes)
         self._changed = threading.Condition()
         self._line: list[_Question] = []
         self._asked: _Question | None = None  # the one that is being answered
         self._served: dict[str, int] = {}  # owner -> when last, as a count
-        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
-        self._size = 0  # of what is kept, in bytes
         self._process: Process | None = None
         self._ready = self._closed = False
         self._trouble = ""  # why it does not start
@@ -172,7 +170,7 @@ class Engine:
             raise ValueError(f"{name!r} names no function of {self._package}; expected 'module.function'.")
         place = _Place(turn)
         with self._changed:
-            kept = None if key is None else self._recall(key)
+            kept = None if key is None else self._kept.get(key)
             if kept is None:
                 question = self._same(key) or _Question(name, arguments, turn.partition("/")[0], limit, key)
                 self._replace(turn)
@@ -253,21 +251,6 @@ class Engine:
             count += 1
         return count + (self._asked is not None)
 
-    # ------------------------------------------------------------------------------------------------ the answers
-
-    def _recall(self, key: Hashable) -> bytes | None:
-        if (kept := self._kept.get(key)) is not None:
-            self._kept.move_to_end(key)
-        return kept
-
-    def _keep(self, key: Hashable, data: bytes) -> None:
-        if len(data) > self._kept_bytes:
-            return
-        self._size += len(data) - len(self._kept.pop(key, b""))
-        self._kept[key] = data
-        while self._size > self._kept_bytes:
-            self._size -= len(self._kept.popitem(last=False)[1])
-
     # ------------------------------------------------------------------------------- the thread that serves the line
 
     def _serve(self) -> None:
@@ -309,7 +292,7 @@ class Engine:
                 self._line.insert(0, question)
                 return
             if outcome.kind == DONE and question.key is not None:
-                self._keep(question.key, outcome.data)
+                self._kept.put(question.key, outcome.data)
             question.outcome = outcome
             self._changed.notify_all()
 

@@ -13,8 +13,8 @@ from cnnviz.images import Pixels
 FACTOR = 1.0  # side of the square over the longer side of the box: as tight as FER2013's faces (docs/faces.md)
 MOST = 40  # faces that are answered in one photo
 NONE_FOUND = (
-    "No face was found in this photo. Try one where a face looks towards the camera, stands upright, is at least "
-    "a twentieth of the photo wide, and is not covered."
+    "No face was found in this photo; try one where a face looks towards the camera, stands upright, is at least a "
+    "twentieth of the photo wide, and is not covered."
 )
 SWITCH = "CNNVIZ_FACES"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Server, open_page, settle, start_server
+from test_pages_train import photo, zipped
 
 from cnnviz.training.record import Run, runs
 
@@ -108,6 +109,66 @@ def test_drawn_faces_are_learned_watched_looked_at_and_kept(page: Any, server: S
         assert heavy not in report["modules"], f"{heavy} is loaded in the web server"
     assert report["hosts"] == []
     assert page.context.foreign == []
+
+
+def test_what_was_typed_stands_in_the_address_and_outlives_a_page_change(page: Any, server: Server) -> None:
+    open_page(page, f"{server.url}/train?batch=48")
+    epochs = page.get_by_label("Epochs", exact=True)
+    epochs.fill("77")
+    epochs.press("Tab")
+    settle(page)
+    assert "epochs=77" in page.url
+    rate = page.get_by_label("Learning rate", exact=True)
+    rate.fill("0")
+    rate.press("Tab")
+    settle(page)
+    field = page.locator(".st-key-plain_rate")
+    assert "0 cannot be used here" in field.inner_text(), "the sentence stands at its field"
+    assert page.locator(".st-key-train button").is_disabled()
+    rate.fill("5e-4")
+    rate.press("Tab")
+    settle(page)
+    assert "cannot be used" not in words(page)
+    page.get_by_role("link", name="Networks").first.click()
+    page.get_by_role("heading", name="Networks").first.wait_for()
+    settle(page)
+    page.get_by_role("link", name="Train").first.click()
+    page.locator(".st-key-train button").wait_for()
+    settle(page)
+    values = [page.get_by_label(name, exact=True).input_value() for name in ("Epochs", "Batch size", "Learning rate")]
+    assert values == ["77", "48", "0.0005"]
+
+
+@pytest.mark.parametrize("width", [360, 768])
+def test_nothing_scrolls_sideways_with_own_photos_and_all_settings_open(
+    chromium: Any, server: Server, width: int
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    open_page(page, f"{server.url}/train?data=own&epochs=999&shift=99")
+    page.get_by_text("More settings").click()
+    files = {f"{kind}/{n}.png": photo(n + kind) for kind in (10, 20) for n in range(4)} | {"a" * 90 + "/x.txt": b"x"}
+    page.locator(".st-key-upload_zip input").set_input_files(
+        {"name": "p" * 90 + ".zip", "mimeType": "application/zip", "buffer": zipped(files)}
+    )
+    page.locator(".st-key-consent").wait_for()
+    press(page, "findings")
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.locator("[data-testid=stMain]").evaluate("e => e.scrollWidth - e.clientWidth") == 0
+    context.close()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_the_table_of_classes_ends_within_its_page(chromium: Any, server: Server, width: int) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    open_page(page, f"{server.url}/networks?card=objects")
+    page.locator("td").first.wait_for()
+    ends = page.evaluate("[...document.querySelectorAll('td, th')].map(e => e.getBoundingClientRect().right)")
+    assert len(ends) == 11 * 6
+    assert max(ends) <= width - 16
+    context.close()
 
 
 def test_a_run_is_paused_stopped_and_gone_on_with(page: Any, server: Server) -> None:

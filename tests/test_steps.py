@@ -128,7 +128,7 @@ def message(made: Step | None, lit: Map | None = None) -> tuple[dict, bytes]:
         "in",
         lit,
     )
-    data = tracing.message(walk, "plane")
+    data = tracing.message("trace", walk, "plane")
     length = int.from_bytes(data[:4], "little")
     return json.loads(data[4 : 4 + length]), data[4 + length :]
 

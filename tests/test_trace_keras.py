@@ -437,7 +437,7 @@ def test_numbers_that_are_not_finite_are_shown_as_what_they_are(value: float) ->
             assert str(step.result) == str(float(value))
             assert step.adds_up
             assert "NaN" in step.sentence or "∞" in step.sentence
-        assert tracing.message(_walk(one, step), "plane")
+        assert tracing.message("trace", _walk(one, step), "plane")
 
 
 def _walk(one: Any, step: Step) -> steps.Walk:
@@ -462,7 +462,7 @@ def test_of_a_layer_with_a_hundred_thousand_terms_only_what_is_shown_is_sent() -
     assert len(step.terms) == steps.TERMS
     assert step.rest.count == 100_467 - steps.TERMS
     assert not faults(one, step)
-    assert len(tracing.message(_walk(one, step), "plane")) < 6000
+    assert len(tracing.message("trace", _walk(one, step), "plane")) < 6000
 
 
 def test_of_two_thousand_channels_the_strongest_are_sent_with_their_windows() -> None:
@@ -479,7 +479,7 @@ def test_of_two_thousand_channels_the_strongest_are_sent_with_their_windows() ->
     assert (len(step.parts), step.rest_parts.count) == (steps.PARTS, 2048 - steps.PARTS)
     sums = [abs(part.sum) for part in step.parts]
     assert sums == sorted(sums, reverse=True)
-    assert len(tracing.message(_walk(one, step), "plane")) < 30_000
+    assert len(tracing.message("trace", _walk(one, step), "plane")) < 30_000
 
 
 def test_a_kind_that_is_not_known_says_so_and_ends_the_trace_with_its_value() -> None:

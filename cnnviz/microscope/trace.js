@@ -1,4 +1,4 @@
-// A trace: one cell's calculation, the way that led to it, and where one can go on. What it shows came in one message;
+// A trace: one cell's calculation, the way that led to it, and where one can go on. What it shows came in its block;
 // every term, crumb and pixel asks the server for the step at its own place ("go": the whole new trail).
 
 const mounted = new WeakMap()
@@ -7,17 +7,17 @@ const SIDE = matchMedia("(max-width: 759px)").matches ? 144 : 160 // px of the p
 
 export default function ({ parentElement, data, setTriggerValue }) {
   let part = mounted.get(parentElement)
-  if (!part) mounted.set(parentElement, (part = mountTrace(parentElement)))
-  part.update(data, setTriggerValue)
+  if (!part) mounted.set(parentElement, (part = mountTrace(parentElement, data[0])))
+  part.send = setTriggerValue
   return part.unmount
 }
 
-function mountTrace(root) {
+function mountTrace(root, where) {
   const find = (selector) => root.querySelector(selector)
   const panel = find(".trace")
   let now = null
   let shown = "" // what the message was that is shown
-  let send = () => {}
+  const part = { send: () => {}, unmount }
   let playing = false
   let timer = null
   let focused = false // whether the keyboard was in here when a step was asked for
@@ -27,7 +27,7 @@ function mountTrace(root) {
   function go(trail, byHand = true) {
     if (byHand) play(false)
     focused ||= panel.contains(root.activeElement ?? document.activeElement)
-    send("go", { trail })
+    part.send("go", { trail })
   }
   const on = (place) => place && go([...at(now.trail), place].join("~"))
   const back = () => at(now.trail).length && go(at(now.trail).slice(0, -1).join("~"))
@@ -281,22 +281,22 @@ function mountTrace(root) {
   const onPlane = ({ detail }) => now && detail.digest === now.plane && showPhoto()
   document.addEventListener("cnnviz:plane", onPlane)
 
-  return {
-    update(data, setTriggerValue) {
-      send = setTriggerValue
-      const fresh = unpack(data)
-      if (fresh.turn === shown) return
-      shown = fresh.turn
-      now = fresh
-      show()
-      if (playing) play(true)
-      else showPlay()
-    },
-    unmount() {
-      document.removeEventListener("cnnviz:plane", onPlane)
-      clearTimeout(timer)
-      clearTimeout(sayLater)
-      mounted.delete(root)
-    },
+  function draw(block) {
+    if (block.turn === shown) return
+    shown = block.turn
+    now = block
+    show()
+    if (playing) play(true)
+    else showPlay()
   }
+  const unfollow = follow(where, draw)
+
+  function unmount() {
+    unfollow()
+    document.removeEventListener("cnnviz:plane", onPlane)
+    clearTimeout(timer)
+    clearTimeout(sayLater)
+    mounted.delete(root)
+  }
+  return part
 }

@@ -1,9 +1,10 @@
 """The part of the browser component that shows a trace: one cell's calculation, and the way that led to it.
 
-It is given one message of bytes, as in the rest of the microscope: uint32 length of a JSON header, the header, arrays.
+It is mounted once and stays empty; what it shows comes as a block of bytes, as in the rest of the microscope, so that
+a step sends its numbers and nothing else: uint32 length of a JSON header, the header, arrays.
 
-header  {"turn": changes when anything does, "trail": as steps.written has it, "titles": of its places, "problem",
-        "plane": name of the picture that `microscope.plane` brought, "input": node that it goes into, "step" or null,
+header  {"block", "turn": changes when anything does, "trail": as steps.written has it, "titles": of its places,
+        "problem", "plane": name of the picture that `microscope.plane` brought, "input": node that it goes into, "step" or null,
         "map" or null, "starts": [{"name", "probability", "place"}], "chosen": name of the class that "start" is the
         place of, "reached": [{"title", "count", "of", "box", "places", "place"}]}
 step    the fields of steps.Step in camel case; places as steps.written has them; "before": it is no node's output
@@ -42,13 +43,13 @@ _PALETTES = {
 }
 
 
-def trace(key: str, data: bytes, on_go: Callable[[], None]) -> None:
-    """Show a trace, as `message` makes it; `on_go` finds the trail to show next in st.session_state[key].go."""
-    _trace(key=key, data=data, on_go_change=on_go)
+def trace(key: str, block: str, on_go: Callable[[], None]) -> None:
+    """A place for a block's trace; `on_go` finds the trail to show next in st.session_state[key].go."""
+    _trace(key=key, data=[{"block": block}], on_go_change=on_go)
 
 
-def message(walk: Walk, plane: str) -> bytes:
-    """What `trace` shows of a walk on the picture that was sent as `plane`."""
+def message(block: str, walk: Walk, plane: str) -> bytes:
+    """What the trace of a block shows of a walk on the picture sent as `plane`; it is for microscope.network.draw."""
     arrays: list[NDArray[Any]] = []
 
     def place(array: NDArray[Any]) -> int:
@@ -83,7 +84,7 @@ def message(walk: Walk, plane: str) -> bytes:
         ],
     }
     turn = blake2b(_bytes(header, arrays), digest_size=8).hexdigest()
-    return _bytes({"turn": turn, **header}, arrays)
+    return _bytes({"block": block, "turn": turn, **header}, arrays)
 
 
 def _address(place: Place | None) -> str:

@@ -1,6 +1,5 @@
 """Receptive fields: which part of the input a cell of a layer can depend on, and how much it does depend on it."""
 
-from collections import OrderedDict
 from math import prod
 from typing import Any
 
@@ -13,7 +12,6 @@ from cnnviz.networks import forward
 from cnnviz.networks.forward import Plan
 
 Taps = NDArray[np.float32]  # (outputs, inputs) of one axis: 1 where an output cell reads an input cell
-_HELD = 8  # compiled gradients a network
 _WINDOWS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "AveragePooling2D")
 # each cell of the output comes from the cells at its own place
 _IN_PLACE = {
@@ -157,21 +155,13 @@ def effective(found: Plan, x: Floats, off: Any, linear: Any, name: str, index: t
 
     node = forward.known(found, name)
     switched = bool(off or linear)
-    calls = forward.Calls(found, (name,), switched)
-
-    def gradient(x: Any, at: Any, *masks: Any) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            cell = tf.gather(tf.reshape(calls(x, *masks)[0], [-1]), at)
-        return tape.gradient(cell, x, unconnected_gradients="zero")
-
-    held: OrderedDict[tuple[str, bool], Any] = forward.beside(found, "gradients", OrderedDict)
-    if (name, switched) not in held:
-        while len(held) >= _HELD:
-            held.popitem(last=False)
-        held[name, switched] = tf.function(gradient)
-    held.move_to_end((name, switched))
     masks = [tf.constant(mask[0]) for mask in forward.switches(found, off, linear)] if switched else []
-    at = tf.constant(int(np.ravel_multi_index(index, node.shape)))
-    total: Floats = np.abs(held[name, switched](tf.constant(x), at, *masks).numpy()[0]).sum(axis=-1)
+    calls = forward.Calls(found, (name,), switched)
+    given = tf.constant(x)
+    # not compiled: 10 to 70 ms a cell of `objects`, and compiling takes 350 to 600 once for each layer
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        cell = tf.reshape(calls(given, *masks)[0], [-1])[int(np.ravel_multi_index(index, node.shape))]
+    slopes = tape.gradient(cell, given, unconnected_gradients="zero").numpy()
+    total: Floats = np.abs(slopes[0]).sum(axis=-1)
     return np.nan_to_num(total, nan=0.0, posinf=0.0)

@@ -9,6 +9,7 @@ from cnnviz import engine, microscope, steps
 from cnnviz.engine import EngineError
 from cnnviz.graph import Look
 from cnnviz.images import Photo
+from cnnviz.microscope import network as parts
 from cnnviz.microscope import tracing
 from cnnviz.networks import NetworkError, stamp
 from cnnviz.steps import Place, Walk
@@ -16,7 +17,7 @@ from cnnviz.ui import frame, inside_state
 from cnnviz.ui.catalog import Network
 
 PARAM = "trace"
-KEY = "trace_view"  # of the component
+KEY, BLOCK = "trace_view", "trace"  # of the component
 
 
 def _again() -> None:
@@ -43,12 +44,13 @@ def show(
         st.session_state[PARAM] = str(asked["trail"])
         again()
 
+    tracing.trace(KEY, BLOCK, went)
     try:
         found = walk(owner, network, photo, look, steps.read(place))
     except (EngineError, NetworkError) as error:
         frame.problem(str(error), "trace")
         return
-    tracing.trace(KEY, tracing.message(found, plane), went)
+    parts.draw("drawn_trace", tracing.message(BLOCK, found, plane))
 
 
 def walk(owner: str, network: Network, photo: Photo, look: Look, trail: tuple[Place, ...]) -> Walk:
