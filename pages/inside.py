@@ -144,19 +144,20 @@ def maps(owner: str, digest: str) -> None:
         place.caption(state.sentence or "The network is at work.")
 
     subject, other = pair(owner, say)
+    look = inside_state.look()
     try:
-        draw(subject, inside_layer.NETWORK, "inside_answer", "maps")
+        look = draw(subject, inside_layer.NETWORK, "inside_answer", "maps")
         if other is not None:
             draw(other, "inside_beside", "inside_beside_answer", "maps_beside")
     except inside_ask.Problem as error:
         frame.problem(str(error), "network")
     finally:
         place.empty()
-    switched()
+    switched(look)
 
 
-def draw(subject: Subject, block: str, answer_block: str, key: str) -> None:
-    """Send a network's maps and its answer."""
+def draw(subject: Subject, block: str, answer_block: str, key: str) -> Look:
+    """Send a network's maps and its answer; gives how it is looked at."""
     look, screen = looked(subject)
     tiles = inside_ask.tiles(subject, look, screen) if screen.levels is None else None
     layer, explicit = inside_state.opened(screen)
@@ -169,18 +170,18 @@ def draw(subject: Subject, block: str, answer_block: str, key: str) -> None:
         before = inside_ask.screen(subject, Look(look.range, chosen=look.chosen)).answer
     answer = inside_view.answer_part(screen.answer, before, subject.network.card.threshold)
     parts.draw(f"drawn_{key}_answer", parts.Body().block(answer_block, answer=answer))
+    return look
 
 
-def switched() -> None:
+def switched(look: Look) -> None:
     """What is switched off, in a line, and the way back."""
-    off, linear = inside_state.off(), inside_state.linear()
-    if not off and not linear:
+    if not any(look.switches):
         return
     words = [
         f"{inside_view.name(name)} channel{'s' * (len(which) > 1)} {', '.join(map(str, which))}"
-        for name, which in off.items()
+        for name, which in look.off
     ]
-    words += [f"the non-linearity of {inside_view.name(name)}" for name in linear]
+    words += [f"the non-linearity of {inside_view.name(name)}" for name in look.linear]
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="switched"):
         st.markdown(f":material/power_settings_new: Switched off: {frame.escape('; '.join(words))}", width="content")
         st.button("Switch all on", key="reset", type="tertiary", on_click=on_again)
@@ -228,7 +229,7 @@ def trace(owner: str, digest: str) -> None:
     except inside_ask.Problem:
         return  # the sentence stands above
     look = inside_state.fitting(inside_state.look(), nodes, len(subject.network.card.labels))
-    trace_view.show(owner, subject.network, subject.photo, look, inside_state.value("trace"))
+    trace_view.show(owner, subject.network, subject.photo, look)
 
 
 owner = frame.page("Inside the network", "Every map of every layer, at work on your picture.")

@@ -35,7 +35,7 @@ def full(network: Network) -> None:
             st.session_state["run"] = key
             st.switch_page(frame.ROOT / "pages" / "train.py")
     frame.heading(frame.escape(card.title), frame.escape(f"{whose} · {card_view.labels(card)}"))
-    with st.grid(2, min_column_width=300, gap=(24, 40), key="parts"):
+    with st.grid(2, min_column_width=400, gap=(24, 40), key="parts"):
         with st.container():
             st.subheader("How often it is right", anchor=False)
             st.html(card_view.score(card))

@@ -5,9 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnviz.data.dataset import DataError
+from cnnviz import layers
+from cnnviz.data.dataset import DataError, Dataset, Entry
+from cnnviz.data.preprocessing import Preprocessing
+from cnnviz.data.split import Split
+from cnnviz.layer_kinds import Conv2D, Dense, GlobalAveragePooling2D, Softmax
 from cnnviz.training import behind, record
 from cnnviz.training.config import TrainingConfig
+from cnnviz.training.prepare import Part, Prepared
 from cnnviz.training.record import Run
 
 # truth and the network's answers, by hand: cells (0, 0): rows 0 and 3; (0, 1): rows 1 and 4; (1, 1): rows 2 and 5
@@ -61,3 +66,27 @@ def test_where_none_were_kept_a_sentence_says_so(run: Run, content: bytes | None
         (run.path / behind.FILE).write_bytes(content)
     with pytest.raises(DataError, match="train it again"):
         behind.read(run, np.array([0]))
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("data", "kept"), [("mnist", True), ("drawn-shapes", False)])
+def test_scoring_keeps_them_only_where_the_data_must_be_fetched(tmp_path: Path, data: str, kept: bool):
+    keras = pytest.importorskip("keras")
+    from cnnviz.training import scoring  # noqa: PLC0415 - imports keras
+
+    network = layers.to_json((Conv2D(2, 3), GlobalAveragePooling2D(), Dense(2), Softmax()))
+    config = TrainingConfig(data, network, preprocessing=Preprocessing(8, 8))
+    run = record.create(tmp_path, config, "0" * 32)
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
+    model.save(run.network)
+    random = np.random.default_rng(1)
+    pictures, truth = random.integers(0, 255, (12, 8, 8, 3), np.uint8), np.arange(12) % 2
+    part = Part(pictures, truth, tuple(map(str, range(12))))
+    dataset = Dataset("made up", ("a", "b"), (Entry("0", 0), Entry("1", 1)), lambda _: pictures[0])
+    split = Split((), (), (), (), 1, (0.7, 0.2, 0.1), given=False)
+    prepared = Prepared(dataset, {"train": part, "validation": part, "test": part}, split)
+    scoring.finish(run, config, prepared, "a test", "CPU", lambda *_: None)
+    assert (run.path / behind.FILE).exists() == kept
+    if kept:
+        found = behind.read(run, np.array([5, 3]))
+        assert [one.tolist() for one in found] == [pictures[5].tolist(), pictures[3].tolist()]

@@ -194,6 +194,21 @@ def test_an_old_link_gets_a_sentence_and_as_much_of_the_way_as_there_is(
     assert trace(page).locator(".start, [data-testid=sum]:visible").count() > 0
 
 
+def test_numbers_that_are_not_finite_are_written_as_what_they_are(page: Any, server: Server) -> None:
+    open_trace(page, server, "dense_1:3")
+    page.evaluate("""() => {
+      const block = structuredClone(cnnvizHub.blocks.get("trace"))
+      Object.assign(block.step, { total: "NaN", result: "NaN", value: "NaN" })
+      Object.assign(block.step.terms[0], { value: "Infinity", product: "-Infinity" })
+      cnnvizHub.blocks.set("trace", { ...block, turn: "another" })
+      document.dispatchEvent(new CustomEvent("cnnviz:block", { detail: { block: "trace" } }))
+    }""")
+    assert trace(page).get_by_test_id("sum").inner_text() == "NaN"
+    assert "∞ × " in trace(page).get_by_test_id("term").first.inner_text()
+    assert "−∞" in trace(page).get_by_test_id("term").first.inner_text()
+    assert "Keras computed NaN." in trace(page).inner_text()
+
+
 def test_in_a_network_that_was_just_trained_the_way_ends_at_a_pixel_too(page: Any, server: Server) -> None:
     page.set_default_timeout(WAIT)
     open_page(page, f"{server.url}/train?number=200&epochs=1")

@@ -111,8 +111,19 @@ def test_drawn_faces_are_learned_watched_looked_at_and_kept(page: Any, server: S
     assert page.context.foreign == []
 
 
+def there_and_back(page: Any) -> None:
+    """To another page and back to Train."""
+    page.get_by_role("link", name="Networks").first.click()
+    page.get_by_role("heading", name="Networks").first.wait_for()
+    settle(page)
+    page.get_by_role("link", name="Train").first.click()
+    page.locator(".st-key-train button").wait_for()
+    settle(page)
+
+
 def test_what_was_typed_stands_in_the_address_and_outlives_a_page_change(page: Any, server: Server) -> None:
     open_page(page, f"{server.url}/train?batch=48")
+    there_and_back(page)
     epochs = page.get_by_label("Epochs", exact=True)
     epochs.fill("77")
     epochs.press("Tab")
@@ -129,12 +140,7 @@ def test_what_was_typed_stands_in_the_address_and_outlives_a_page_change(page: A
     rate.press("Tab")
     settle(page)
     assert "cannot be used" not in words(page)
-    page.get_by_role("link", name="Networks").first.click()
-    page.get_by_role("heading", name="Networks").first.wait_for()
-    settle(page)
-    page.get_by_role("link", name="Train").first.click()
-    page.locator(".st-key-train button").wait_for()
-    settle(page)
+    there_and_back(page)
     values = [page.get_by_label(name, exact=True).input_value() for name in ("Epochs", "Batch size", "Learning rate")]
     assert values == ["77", "48", "0.0005"]
 

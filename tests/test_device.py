@@ -93,8 +93,21 @@ def test_runs_go_to_the_cards_and_to_the_cpu_only_where_there_is_none(cards, tmp
     for found, kinds in ((driver("GPU-a", "GPU-b"), ["gpu", "gpu"]), (None, ["cpu"])):
         cards(found)
         line = Queue(tmp_path / "runs")
-        assert [slot.kind for slot in line.slots] == kinds
+        assert [slot.kind for slot in line._may("")] == kinds
+        assert [slot.kind for slot in line._may("cpu")] == ["cpu"]
         line.close()
+
+
+def test_what_is_free_is_asked_anew(cards, monkeypatch):
+    cards(driver("GPU-a", "GPU-b"))
+    monkeypatch.setattr(device, "memory", lambda: (8 * GB, GB))
+    for where, free in (
+        (Device("gpu", 1, "card", 140 * GB, 7, "GPU-b"), 135 * GB),
+        (Device("gpu", 2, "gone", 140 * GB, 7, "GPU-c"), 7),
+        (CPU, GB),
+    ):
+        now = device.at_present(where)
+        assert (now.free, now.uuid, now.memory) == (free, where.uuid, where.memory)
 
 
 @pytest.mark.parametrize("missing", ["package", "library", "driver"])

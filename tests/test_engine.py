@@ -32,6 +32,7 @@ OBJECTS = str(ROOT / "models" / "objects")
 
 @pytest.fixture(scope="module")
 def tricks() -> Iterator[Engine]:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background is started without
     made = Engine("in_engine", kept_bytes=10_000)
     yield made
     made.close()
@@ -183,8 +184,10 @@ def test_what_cannot_be_sent_is_a_sentence_and_the_process_stays(tricks):
 )
 def test_a_question_that_ends_or_holds_the_process_costs_a_sentence_and_the_next_call_works(tricks, name, words):
     before = tricks.call("tricks.pid")
+    started = time.monotonic()
     with pytest.raises(EngineError, match=words):
         tricks.call(name, limit=0.5)
+    assert time.monotonic() - started < 15
     after = tricks.call("tricks.pid")
     assert after != before
     wait_for(lambda: not psutil.pid_exists(before))

@@ -177,6 +177,15 @@ def test_a_map_that_is_flattened_has_no_weight_of_its_own(keras, inside, shown):
     assert [one.weight is None for one in found] == [True, True, False, True]
 
 
+def test_channels_of_one_cell_have_a_weight_through_a_flatten(keras, inside, shown):
+    layers = keras.layers
+    pool = layers.GlobalMaxPooling2D(keepdims=True)
+    model = network(keras, layers.Conv2D(4, 3), pool, layers.Flatten(), layers.Dense(2, "softmax"))
+    found = inside.screen(shown(model), picture((6, 6, 3)), Look(chosen=1)).layers
+    assert [one.weight is None for one in found] == [True, False, False, False, True]
+    np.testing.assert_array_equal(found[1].weight, np.asarray(model.layers[-1].kernel)[:, 1])
+
+
 @pytest.mark.parametrize(
     ("layers", "fits"),
     [
@@ -549,6 +558,14 @@ def test_the_effective_field_is_the_slope_of_the_cell(keras, inside, shown, look
     outside[y0:y1, x0:x1] = False
     assert (found[outside] == 0).all()
     assert found.dtype == np.float32
+
+
+def test_the_effective_field_lies_in_the_theoretical_one_through_a_shortcut(inside):
+    found = inside.effective(OBJECTS, picture((32, 32, 3)), Look(), "block_1_add", 12, 3, 5)
+    y0, y1, x0, x1 = inside.fields(OBJECTS, "block_1_add").box(12, 3)
+    assert (found[y0:y1, x0:x1] > 0).mean() > 0.9
+    found[y0:y1, x0:x1] = 0
+    assert not found.any()
 
 
 @pytest.mark.parametrize("weight", [-1, np.nan])

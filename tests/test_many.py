@@ -77,20 +77,34 @@ def test_the_first_batch_is_small_so_that_answers_show_at_once(count, sizes):
 
 
 def test_rows_come_before_later_files_are_read():
-    read = []
+    read: list[int] = []
 
     def file(n: int) -> tuple[str, Any]:
-        return str(n), lambda: read.append(n) or picture(n)
+        return str(n), lambda: read.append(n) or time.sleep(0.05) or picture(n)
 
     going = classify_many((file(n) for n in range(200)), CARD, by_brightness)
     assert next(going).name == "0"
-    assert len(read) <= FIRST + BATCH
+    assert len(read) < FIRST + BATCH // 2
     going.close()
     end = time.monotonic() + 10
     while [one for one in threading.enumerate() if one.name.startswith("cnnviz photos")]:
         assert time.monotonic() < end, "threads go on after a Stop"
         time.sleep(0.01)
-    assert len(read) <= FIRST + BATCH
+    assert len(read) < FIRST + BATCH // 2  # what was to be read next is not read any more
+
+
+def test_the_next_batch_is_being_read_while_the_network_answers():
+    read: list[int] = []
+
+    def answer(pictures: np.ndarray) -> np.ndarray:
+        end = time.monotonic() + 10
+        while len(read) < FIRST + 2:
+            assert time.monotonic() < end, "nothing is read meanwhile"
+            time.sleep(0.01)
+        return by_brightness(pictures)
+
+    files = [(str(n), lambda n=n: read.append(n) or picture(n)) for n in range(FIRST + 3)]
+    assert len(rows(files, answer)) == FIRST + 3
 
 
 def missing() -> bytes:
@@ -194,6 +208,12 @@ def test_a_batch_over_which_the_engine_breaks_is_listed_and_the_next_is_answered
     assert "empty" in errors[FIRST]
     assert errors[FIRST + 1 : FIRST + BATCH] == ["It broke down."] * (BATCH - 1)
     assert errors[FIRST + BATCH :] == [""] * 3
+
+
+def test_breaking_down_now_and_then_does_not_end_it():
+    answers = Answers(**{f"_{n}": EngineError("It broke down.") for n in (1, 2, 4, 5)})
+    found = rows([(f"{n}", picture(n)) for n in range(FIRST + 5 * BATCH)], answers)
+    assert [bool(row.error) for row in found[FIRST::BATCH]] == [True, False, True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 What the rule gives is worked out here again from the pictures that the page sent.
 """
 
+import gc
 import io
 import json
 import shutil
 import time
+import weakref
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -538,6 +540,15 @@ def test_photos_are_seen_by_their_owner_alone_and_can_be_forgotten():
     app.button(key="many_forget").click().run()
     app = many(app)
     assert "secret.png" not in json.dumps(components(app))
+
+
+def test_photos_that_are_let_go_leave_memory_though_the_tab_stays_open():
+    app = dropped(("pets.zip", zipped(FOLDERS)))
+    held = weakref.ref(classify_many.BATCHES.get(OWNER))
+    classify_many.BATCHES.drop(OWNER)
+    gc.collect()
+    assert held() is None
+    assert table(app)
 
 
 def test_a_threshold_counts_for_many_too():

@@ -310,3 +310,21 @@ def test_files_to_take_away_hold_what_is_shown(small: Engine):
     np.testing.assert_array_equal(np.load(BytesIO(inside_take.npy(values))), values)
     with np.load(BytesIO(inside_take.npz({"outer/conv": values}))) as file:
         np.testing.assert_array_equal(file["outer.conv"], values)
+
+
+def test_several_channels_are_switched_off_one_by_one_and_on_again(monkeypatch: pytest.MonkeyPatch):
+    state: dict[str, Any] = {}
+    monkeypatch.setattr(inside_state.st, "session_state", state)
+    steps = [("conv_1", 3, True), ("conv_1", 1, True), ("relu_1", 0, True), ("conv_1", 3, False), ("relu_1", 0, False)]
+    seen = []
+    for step in steps:
+        inside_state.switch(*step)
+        seen.append(state["off"])
+    assert seen == ["conv_1:3", "conv_1:1.3", "conv_1:1.3,relu_1:0", "conv_1:1,relu_1:0", "conv_1:1"]
+    inside_state.bend("relu_1", True)
+    inside_state.bend("dense_1", True)
+    assert state["linear"] == "dense_1,relu_1"
+    inside_state.bend("relu_1", False)
+    assert inside_state.linear() == ("dense_1",)
+    inside_state.reset()
+    assert (inside_state.off(), inside_state.linear()) == ({}, ())

@@ -477,28 +477,29 @@ def test_what_cannot_be_used_is_not_counted():
 
 
 @pytest.mark.parametrize(
-    ("files", "leave_out", "most", "sentence"),
+    ("files", "leave_out", "bounds", "sentence"),
     [
-        (PETS, [], 23, "These are 24 pictures, and a run here takes at most 23; make a smaller zip."),
+        (PETS, [], {"photos": 73_000}, "take 0.1 MB at the network’s input size"),
+        (PETS, [], {"pictures": 23}, "These are 24 pictures, and a run here takes at most 23; give fewer."),
         (
             {"cats/1.png": photo(1), "cats/2.png": photo(2), "dogs/1.png": photo(3), "dogs/2.png": b"x"},
             [],
-            99,
+            {},
             "The class cats has 2 different pictures only to learn from, and 3 are needed",
         ),
         (
             {f"{kind}/{n}.png": photo(n + kind) for kind in (10, 20) for n in range(3)} | {"10/again.png": photo(10)},
             [],
-            99,
+            {},
             "",
         ),
-        (PETS, ["small-file"], 99, "is left"),
+        (PETS, ["small-file"], {}, "is left"),
     ],
-    ids=["too many", "too few", "just enough", "all left out"],
+    ids=["too large", "too many", "too few", "just enough", "all left out"],
 )
-def test_own_pictures_are_counted_before_the_start(monkeypatch, files, leave_out, most, sentence: str):
+def test_own_pictures_are_counted_before_the_start(monkeypatch, files, leave_out, bounds, sentence: str):
     app = with_zip(zipped({str(name): data for name, data in files.items()}))
-    monkeypatch.setattr(runs.queue(), "bounds", Bounds(pictures=most))
+    monkeypatch.setattr(runs.queue(), "bounds", Bounds(**bounds))
     for kind in leave_out:
         app.checkbox(key=f"leave_out_{kind}").check()
     app.run()

@@ -332,7 +332,7 @@ def test_a_run_waits_for_the_memory_of_the_one_at_work_and_begins_without_anybod
     free["GPU-1"] = 10**5
     second = line.submit(config(2), "b")  # which is not refused
     assert (line.place(second), second.state().state) == (1, "queued")
-    assert "waits until a run is over" in second.state().message
+    assert "waits until others are done" in second.state().message
     line.stop(first)
     at_work(second)
     assert line.device(second).uuid == "GPU-0"
@@ -353,6 +353,8 @@ def test_memory_that_others_give_back_is_seen_while_a_run_is_at_work(make, monke
 
 
 def test_where_no_run_is_at_work_too_little_memory_is_said_and_the_next_one_has_its_turn(make, monkeypatch):
+    monkeypatch.setattr(queue, "_LOOK", 0.05)
+    monkeypatch.setattr(queue, "LACKS", 0.4)
     line = make(CARDS[0])
     first = line.submit(config(1), "a")
     at_work(first)
@@ -360,7 +362,14 @@ def test_where_no_run_is_at_work_too_little_memory_is_said_and_the_next_one_has_
     enough = layers.memory(CONFIG.network(), CONFIG.input().shape, CONFIG.batch_size).total
     monkeypatch.setattr(queue, "at_present", lambda device: replace(device, free=enough))
     line.stop(first)
-    at_work(small)
+    at_work(small)  # which fits
+    line.stop(small)
+    assert (
+        "waits until others are done" in large.state().message
+    )  # what has just ended may hold its memory for a moment
+    assert large.state().state == "queued"
+    until(lambda: large.state().state == "failed")
+    assert line.place(large) is None
     assert large.state().state == "failed"
     assert "for a batch of 1,024 pictures (" in large.state().message
     assert (

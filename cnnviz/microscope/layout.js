@@ -57,12 +57,14 @@ function columnsOf(layers, side, deep) {
   const heads = []
   const spans = []
   const blocks = []
+  const sub = (layer) => Math.max(1, Math.ceil((layer.picture?.count ?? 0) / rows))
   let x = 0
   layers.forEach((layer, index) => {
-    if (index) x += startsBlock(layers, index) ? 4 * GAP + 2 : GAP
+    const several = index > 0 && (sub(layer) > 1 || sub(layers[index - 1]) > 1)
+    if (index) x += startsBlock(layers, index) ? (several ? 10 : 4) * GAP + 2 : several ? 3 * GAP : GAP
     const count = layer.picture?.count ?? 0
     const wide = layer.vector ? Math.max(10, Math.round(side * 0.55)) : side
-    const columns = Math.max(1, Math.ceil(count / rows))
+    const columns = sub(layer)
     const left = x
     for (let n = 0; n < count; n++) {
       const column = Math.floor(n / rows)

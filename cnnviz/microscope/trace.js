@@ -284,7 +284,7 @@ function mountTrace(root, where) {
   function draw(block) {
     if (block.turn === shown) return
     shown = block.turn
-    now = block
+    now = { ...block, step: numbersIn(block.step), starts: numbersIn(block.starts) }
     show()
     if (playing) play(true)
     else showPlay()
@@ -299,4 +299,12 @@ function mountTrace(root, where) {
     mounted.delete(root)
   }
   return part
+}
+
+// JSON has no NaN and no infinity: they came as texts.
+function numbersIn(value, key = "") {
+  if (["NaN", "Infinity", "-Infinity"].includes(value) && key !== "name") return Number(value)
+  if (Array.isArray(value)) return value.map((one) => numbersIn(one))
+  if (value === null || typeof value !== "object") return value
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, numbersIn(one, name)]))
 }

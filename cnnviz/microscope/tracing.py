@@ -4,9 +4,9 @@ It is mounted once and stays empty; what it shows comes as a block of bytes, as 
 a step sends its numbers and nothing else: uint32 length of a JSON header, the header, arrays.
 
 header  {"block", "turn": changes when anything does, "trail": as steps.written has it, "titles": of its places,
-        "problem", "plane": name of the picture that `microscope.plane` brought, "input": node that it goes into, "step" or null,
-        "map" or null, "starts": [{"name", "probability", "place"}], "chosen": name of the class that "start" is the
-        place of, "reached": [{"title", "count", "of", "box", "places", "place"}]}
+        "problem", "plane": name of the picture that `microscope.plane` brought, "input": node that it goes into, "step"
+        or null, "map" or null, "starts": [{"name", "probability", "place"}], "chosen": name of the class that "start"
+        is the place of, "reached": [{"title", "count", "of", "box", "places", "place"}]}
 step    the fields of steps.Step in camel case; places as steps.written has them; "before": it is no node's output
 part    {"node", "channel", "name", "sum", "rows", "columns", "outside": numbers of cells that are padding, "at": offset
         of float64 values and then weights, row by row, or null where only the sum is sent}
@@ -109,7 +109,8 @@ def _step(step: Step, place: Callable[[NDArray[Any]], int]) -> dict[str, Any]:
         "result": _plain(step.result),
         "before": step.place.node.endswith(steps.LOGITS),
         "addsUp": step.adds_up,
-        "terms": [_term(term) for term in step.terms],
+        # a window's are among its parts
+        "terms": [] if step.parts else [_term(term) for term in step.terms],
         "rest": {"count": step.rest.count, "sum": _plain(step.rest.sum)},
         "count": step.count,
         "parts": [_part(part, place) for part in step.parts],

@@ -87,7 +87,7 @@ def _read(folder: Path) -> tuple[Any, Card]:
 
 
 def _why(where: str, error: str) -> str:
-    if "Lambda" in error or "safe_mode" in error or "Could not locate" in error:
+    if "safe_mode" in error or "Could not locate" in error:
         return (
             f"{where} holds program code of its own (a Lambda layer or a class that Keras does not have), which is not "
             "run here; build the network from Keras's own layers."

@@ -44,6 +44,8 @@ MAX_BYTES = 256 * 2**20  # of activations that are kept; one picture's may be mo
 MAX_KEPT = 32  # pictures at most, so that photo after photo does not fill the memory
 MAX_CELLS = 600_000  # of all maps that a screen sends
 MAX_CHANNELS = 64  # of a layer with maps that a screen sends
+# each channel of what they give comes from the same one of what they get, where these are equally many
+_CARRIES = ("GlobalAveragePooling2D", "GlobalMaxPooling2D", "Flatten", "Reshape", "Identity", "ActivityRegularization")
 
 Pixels = NDArray[np.uint8]
 
@@ -344,8 +346,7 @@ def _toward(work: Work, chosen: int) -> dict[str, Floats]:
     node = found.by_name[found.by_name[name].inputs[0]]
     while node.size[2] == len(toward):
         weights[node.name] = toward
-        carried = "Dropout" in node.kind or node.kind in ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
-        carried |= node.kind in ("Flatten", "Reshape", "Identity", "ActivityRegularization") and node.size[:2] == (1, 1)
+        carried = "Dropout" in node.kind or node.kind in _CARRIES
         if not (carried and len(node.inputs) == 1):
             break
         node = found.by_name[node.inputs[0]]

@@ -19,7 +19,7 @@ from cnnviz.networks.terms import Terms
 from cnnviz.networks.terms import total as total_of
 from cnnviz.steps import LOGITS, Part, Place, Reached, Rest, Step, Term, Walk
 
-POINTS = 61  # of a curve
+POINTS = 41  # of a curve
 
 
 def cell(folder: str | Path, picture: NDArray[np.uint8], look: Look, node: str, index: Sequence[int]) -> Step:

@@ -16,7 +16,7 @@ KILLED = (
 FULL = "The disk is full; free some space."
 MEMORY = "The memory was not enough; choose a smaller network, batch or picture size."
 WAITED = "This run's turn had not come when the program that would have started it ended. Start it again."
-NEEDS_MEMORY = "There is not enough memory for this run beside what is at work, so it waits until a run is over."
+NEEDS_MEMORY = "There is not enough memory free for this run now, so it waits until others are done."
 NOT_BEGUN = "Taken out of the line before its turn; it can be started again."
 
 

@@ -25,6 +25,7 @@ class Order:
     started: float = 0.0
     paused: float = 0.0
     idle: float = 0.0
+    lacked: float = 0.0  # since when it has lacked memory though nothing is at work
     dropped: bool = False
     read: int = 0  # bytes of its events
     steps: int = 0  # in all

@@ -36,6 +36,7 @@ _T = TypeVar("_T")
 AGAIN = 2.0  # seconds in which the same Start pressed again is the same run
 SPARE = 10 * 60.0  # seconds that a spare worker waits after the last visit
 SPARE_MEMORY = 2_000_000_000  # bytes that must be free before a worker is started on the mere chance of work
+LACKS = 10.0  # seconds in which a process that was ended has surely given its memory back
 PAUSE = 10 * 60.0  # seconds that a paused run keeps its device while others wait
 _SETTLED = 15.0  # seconds after which a run is past its own start, so that warming the next worker disturbs it least
 _LOOK = 5.0  # seconds between two looks at the workers
@@ -287,7 +288,8 @@ class Queue:
             if not free or self._closing.is_set():
                 continue
             lacks = [self._lacks(order, device) for device in free]
-            if all(lacks) and busy:
+            order.lacked = 0.0 if busy else order.lacked or time.monotonic()
+            if all(lacks) and (busy or time.monotonic() - order.lacked < LACKS):
                 with suppress(RecordError, OSError):
                     if order.run.state().message != NEEDS_MEMORY:
                         order.run.set_state(message=NEEDS_MEMORY)
@@ -366,7 +368,7 @@ class Queue:
 
     def _look_after(self) -> None:
         tidied = time.monotonic()
-        while not self._closing.wait(_LOOK if self._working or self._spares else _TIDY):
+        while not self._closing.wait(_LOOK):
             try:
                 with self._lock:
                     self._start_next()

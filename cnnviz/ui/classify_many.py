@@ -89,7 +89,7 @@ def _answers(owner: str, network: Network, sure_from: float, live: bool) -> None
     if batch.busy:
         with st.container(horizontal=True, vertical_alignment="center", key="many_head"):
             st.progress(len(rows) / batch.total, _progress(batch, len(rows)))
-            st.button("Stop", key="many_stop", on_click=batch.stop.set)
+            st.button("Stop", key="many_stop", on_click=_stop, args=(owner,))
     else:
         _over(batch, network, rows, sure_from)
     if rows:
@@ -112,18 +112,50 @@ def _over(batch: Batch, network: Network, rows: list[Row], sure_from: float) -> 
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="many_head"):
         st.markdown(frame.escape(summary(batch, rows, sure_from)), width="stretch")
         if batch.stopped:
-            st.button("Go on", icon=":material/play_arrow:", key="many_go", on_click=batch.go, args=(network,))
+            st.button(
+                "Go on", icon=":material/play_arrow:", key="many_go", on_click=_go_on, args=(batch.owner, network)
+            )
         if rows:
-            true = batches.truths(batch.given, network.card.labels)
-            csv = partial(batches.csv_text, rows, network.card, sure_from, true)
-            st.download_button("CSV", csv, "answers.csv", "text/csv", key="csv_many", on_click="ignore",
-                               icon=":material/download:", type="tertiary")  # fmt: skip
-            json = partial(batches.json_text, rows, sure_from)
-            st.download_button("JSON", json, "answers.json", "application/json", key="json_many", on_click="ignore",
-                               icon=":material/download:", type="tertiary")  # fmt: skip
+            for kind, mime in (("CSV", "text/csv"), ("JSON", "application/json")):
+                st.download_button(
+                    kind,
+                    partial(_file, kind, batch.owner, network, sure_from),
+                    f"answers.{kind.lower()}",
+                    mime,
+                    key=f"{kind.lower()}_many",
+                    on_click="ignore",
+                    icon=":material/download:",
+                    type="tertiary",
+                )
         if batch.given.size:
             st.button("Forget them", icon=":material/delete:", type="tertiary", key="many_forget",
                       on_click=BATCHES.drop, args=(batch.owner,))  # fmt: skip
+
+
+# Streamlit keeps what a button calls as long as the tab is open: names of owners, and no photos
+
+
+def _stop(owner: str) -> None:
+    batch = BATCHES.get(owner)
+    if batch is not None:
+        batch.stop.set()
+
+
+def _go_on(owner: str, network: Network) -> None:
+    batch = BATCHES.get(owner)
+    if batch is not None:
+        batch.go(network)
+
+
+def _file(kind: str, owner: str, network: Network, sure_from: float) -> str:
+    """The answers as a file, made when it is asked for."""
+    batch = BATCHES.get(owner)
+    if batch is None:
+        return ""
+    rows, true = list(batch.rows), batches.truths(batch.given, network.card.labels)
+    return (
+        batches.csv_text(rows, network.card, sure_from, true) if kind == "CSV" else batches.json_text(rows, sure_from)
+    )
 
 
 def summary(batch: Batch, rows: list[Row], sure_from: float) -> str:

@@ -31,7 +31,8 @@ _MOST_OFF = 4000  # letters of ?off=
 def kept() -> None:
     """The part of the address that no visible widget keeps; it comes before the widgets that show it."""
     for name, default in PARAMS.items():
-        address.kept(name, default)
+        if name != "trace":  # which stands beside the trace, so that a step sends little else
+            address.kept(name, default)
 
 
 def value(name: str) -> str:

@@ -243,7 +243,7 @@ def mosaic_part(
         "tile": [mosaic.tile_height, mosaic.tile_width],
         "across": mosaic.columns,
         "order": order,
-        "words": [_channel_words(maps, one, units) for one in order],
+        "words": [_channel_words(maps, one, letters[one], units) for one in order],
         "marks": "".join(letters[one] for one in order),
         "off": list(off),
         "channel": channel,
@@ -280,7 +280,7 @@ def channel_name(maps: Maps, channel: int, units: Sequence[str] | None = None) -
     return units[channel] if units else f"{'unit' if _vector(maps) else 'channel'} {channel}"
 
 
-def _channel_words(maps: Maps, channel: int, units: Sequence[str] | None) -> str:
+def _channel_words(maps: Maps, channel: int, mark: str, units: Sequence[str] | None) -> str:
     low, high, mean, zeros = (float(values[channel]) for values in (maps.min, maps.max, maps.mean, maps.zeros))
     if _vector(maps):
         parts = [channel_name(maps, channel, units), f"value {number(mean)}"]
@@ -291,7 +291,7 @@ def _channel_words(maps: Maps, channel: int, units: Sequence[str] | None) -> str
         parts.append(f"colors {ends(maps, channel)}")
     if maps.weight is not None:
         parts.append(f"weight toward the class {number(float(maps.weight[channel]), 3)}")
-    parts += ["dead"] * (marks(maps)[channel] == "d") + ["saturated"] * bool(maps.saturated[channel])
+    parts += ["dead"] * (mark == "d") + ["saturated"] * bool(maps.saturated[channel])
     return " · ".join(parts)
 
 

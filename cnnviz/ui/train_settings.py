@@ -1,6 +1,5 @@
 """Train's settings as fields: numbers that are typed, each checked with a sentence under it, all kept in the URL."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -53,8 +52,6 @@ FIELDS: Mapping[str, Field] = {
 def number(key: str, default: float, wrong: list[str]) -> float:
     """A field for a number. What is impossible gets a sentence, its label goes to `wrong`, and the default counts."""
     field = FIELDS[key]
-    if key not in st.session_state and (asked := _finite(st.query_params.get(key, ""))) is not None:
-        st.session_state[key] = asked  # or it is forgotten on a page change: see address.kept
     with st.container(gap="xsmall", key=f"field_{key}" if field.step else f"plain_{key}"):
         given = st.number_input(
             field.label,
@@ -72,15 +69,6 @@ def number(key: str, default: float, wrong: list[str]) -> float:
         frame.problem(f"{given:g} cannot be used here; choose a {kind} from {low} to {field.high:,}.", key)
     wrong.append(field.label)
     return default
-
-
-def _finite(text: str) -> float | None:
-    """A number of an address, or None."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def settings(name: str, drawn: int, architecture: str, gpu: bool, wrong: list[str]) -> TrainingConfig:

@@ -15,6 +15,7 @@ from cnnviz.data.split import FRACTIONS
 from cnnviz.images import ImageError, Pixels
 from cnnviz.layers import LayerError
 from cnnviz.presets import PRESETS
+from cnnviz.training import pictures
 from cnnviz.training.batches import augment
 from cnnviz.training.bounds import fits
 from cnnviz.training.config import DRAWN, TO_DRAW, Augmentation, TrainingConfig
@@ -74,8 +75,8 @@ def show_data(owner: str, config: TrainingConfig, wrong: list[str]) -> int:
     wrong: gets the word for the data where nothing can be learned from it.
     """
     if config.data in FETCHED:
-        count, pictures, size = FETCHED[config.data]
-        st.caption(f"{pictures} pictures of {count} kinds. They are fetched from the network once, {size}.")
+        count, number, size = FETCHED[config.data]
+        st.caption(f"{number} pictures of {count} kinds. They are fetched from the network once, {size}.")
         return count
     if not config.data:
         return _show_own(owner, config, wrong)
@@ -100,19 +101,19 @@ def _show_own(owner: str, config: TrainingConfig, wrong: list[str]) -> int:
     if upload is None or upload.dataset is None or upload.problem:
         return 0
     dataset, counts = upload.dataset, Counter(entry.label for entry in upload.dataset.entries)
-    sides, fault = [], ""
+    sides: list[int] = []
+    fault = ""
     if upload.report is not None:
         try:
             _, split = upload.divided(train_photos.left_out(upload), config.seed)
-        except DataError as error:
-            fault = str(error)
-        else:
             label = {entry.name: entry.label for entry in dataset.entries}
             parts = (split.train, split.validation, split.test)
             sides = [len(part) for part in parts]
             counts = Counter(label[name] for part in parts for name, _ in part)
-            if (most := runs.queue().bounds.pictures) < sum(sides):
-                fault = f"These are {sum(sides):,} pictures, and a run here takes at most {most:,}; make a smaller zip."
+            size = pictures.size_of(sum(sides), config.input())
+            runs.queue().bounds.own(runs.root(), owner, sum(sides), size)
+        except (DataError, QueueError) as error:
+            fault = str(error)
     left = len(dataset) - counts.total()
     of = f"{counts.total():,} of {len(dataset):,} pictures are used" if left else f"{len(dataset):,} pictures"
     st.caption(f"{of}: {classes(dataset.labels, counts)}")
@@ -151,21 +152,21 @@ def strip(dataset: Dataset, config: TrainingConfig) -> str:
 
     The same settings always show the same pictures; what cannot be read is passed over. ImageError where nothing can.
     """
-    pictures, names, fault = [], [], ImageError("There is no picture to show.")
+    shown, names, fault = [], [], ImageError("There is no picture to show.")
     for index in _spread(dataset):
         try:
-            pictures.append(config.input().picture(dataset.pixels(index)))
+            shown.append(config.input().picture(dataset.pixels(index)))
         except ImageError as error:
             fault = error
             continue
         names.append(dataset.labels[dataset.entries[index].label])
         if len(names) == SHOWN:
             break
-    if not pictures:
+    if not shown:
         raise fault
-    rows = [_row(pictures, names)]
+    rows = [_row(shown, names)]
     if config.augmentation != Augmentation():
-        changed = augment(np.stack(pictures), config.augmentation, np.random.default_rng(config.seed))
+        changed = augment(np.stack(shown), config.augmentation, np.random.default_rng(config.seed))
         rows.append(_row(np.rint(changed).astype(np.uint8), [f"{name}, changed at random" for name in names]))
     return f'<div class="strip">{"".join(rows)}</div>'
 
