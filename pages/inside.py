@@ -7,7 +7,18 @@ import streamlit as st
 from cnnviz import engine, samples
 from cnnviz.graph import Look, Screen
 from cnnviz.microscope import network as parts
-from cnnviz.ui import address, catalog, frame, inside_ask, inside_layer, inside_state, inside_view, strip, trace_view
+from cnnviz.ui import (
+    address,
+    catalog,
+    frame,
+    inside_answer,
+    inside_ask,
+    inside_layer,
+    inside_state,
+    inside_view,
+    strip,
+    trace_view,
+)
 from cnnviz.ui import card as card_view
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.inside_ask import Subject
@@ -168,7 +179,7 @@ def draw(subject: Subject, block: str, answer_block: str, key: str) -> Look:
     before = None
     if any(look.switches):
         before = inside_ask.screen(subject, Look(look.range, chosen=look.chosen)).answer
-    answer = inside_view.answer_part(screen.answer, before, subject.network.card.threshold)
+    answer = inside_answer.answer_part(screen.answer, before, subject.network.card.threshold)
     parts.draw(f"drawn_{key}_answer", parts.Body().block(answer_block, answer=answer))
     return look
 

@@ -3,7 +3,7 @@
 
 const GAP = 2 // between maps and between layers of one block; four times as wide between blocks
 const LARGEST = 56 // px a map has in columns at most
-const SMALLEST = 20
+const SMALLEST = 14
 const HIGHEST = 620 // px that columns may be high
 const ROWS = [16, 12, 8, 6, 4] // maps below each other; a layer with more stands in several columns
 const ACROSS = 16 // maps side by side on narrow screens

@@ -36,9 +36,10 @@ function mountMosaic(root, where) {
     for (const side of sides) {
       const tall = high <= wide ? side * (high / wide) : side
       const broad = wide <= high ? side * (wide / high) : side
-      const step = [Math.max(4, tall) + GAP, Math.max(4, broad) + GAP]
+      const gap = side < 24 ? 1 : GAP
+      const step = [Math.max(4, tall) + gap, Math.max(4, broad) + gap]
       if (under) step[0] += kernelSide(side) + 2
-      const most = Math.max(1, Math.min(count, Math.floor((width + GAP) / step[1])))
+      const most = Math.max(1, Math.min(count, Math.floor((width + gap) / step[1])))
       const rows = Math.ceil(count / most)
       const across = Math.ceil(count / rows) // rows of one length
       if (rows * step[0] <= HIGHEST || side === sides.at(-1)) return { side, tall, broad, step, across, rows }

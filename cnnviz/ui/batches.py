@@ -15,7 +15,7 @@ from cnnviz.cards import Card
 from cnnviz.data.archive import open_archive
 from cnnviz.data.arrangement import beside, natural, shown
 from cnnviz.data.dataset import DataError
-from cnnviz.engine import EngineError
+from cnnviz.engine import EngineError, State
 from cnnviz.many import Row
 from cnnviz.networks import NetworkError, stamp
 from cnnviz.ui.catalog import Network
@@ -116,13 +116,15 @@ def _unpacked(name: str, data: bytes, notes: list[str]) -> list[File]:
 class Batch:
     """An owner's files and a network's answers to them. rows: one a file, in their order, as far as it has come.
 
-    problem: one sentence where a network cannot answer, or "". stop: set to end the work; `go` takes it up again.
+    problem: one sentence where a network cannot answer, or "". waits: what it waits for, in a sentence, or "".
+    stop: set to end the work; `go` takes it up again.
     """
 
     owner: str
     given: Given
     rows: list[Row] = field(default_factory=list)
     problem: str = ""
+    waits: str = ""
     network: tuple[str, ...] = ()  # networks.stamp of the one that answers
     stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -170,8 +172,12 @@ class Batch:
     def _work(self, network: Network, rows: list[Row], stop: threading.Event) -> None:
         files = ((file.name, file.data) for file in self.given.files[len(rows) :])
         problem = ""
+
+        def say(state: State) -> None:
+            self.waits = state.sentence
+
         try:
-            answer = many.through_engine(network.folder, f"{self.owner}/classify/many/{id(rows)}")
+            answer = many.through_engine(network.folder, f"{self.owner}/classify/many/{id(rows)}", say)
             for row in many.classify_many(files, network.card, answer):
                 if stop.is_set():
                     return

@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from cnnviz import display, engine
+from cnnviz import display
 from cnnviz.data.archive import MAX_ARCHIVE_BYTES
 from cnnviz.many import Row
 from cnnviz.ui import address, batches, classify_photo, classify_scores, frame
@@ -99,9 +99,8 @@ def _answers(owner: str, network: Network, sure_from: float, live: bool) -> None
 
 
 def _progress(batch: Batch, done: int) -> str:
-    state = engine.state()
-    if not done and not state.ready:
-        return frame.escape(state.sentence)
+    if not done and batch.waits:
+        return frame.escape(batch.waits)
     return f"{done:,} of {batch.total:,} photos: {frame.escape(batch.given.title)}"
 
 

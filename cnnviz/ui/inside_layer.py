@@ -7,7 +7,17 @@ import streamlit as st
 
 from cnnviz.graph import Look, Maps, Screen
 from cnnviz.microscope import network as parts
-from cnnviz.ui import address, frame, inside_ask, inside_state, inside_take, inside_view, inside_words, markup
+from cnnviz.ui import (
+    address,
+    frame,
+    inside_ask,
+    inside_parts,
+    inside_state,
+    inside_take,
+    inside_view,
+    inside_words,
+    markup,
+)
 from cnnviz.ui.classify_photo import fitting
 from cnnviz.ui.inside_ask import Subject
 from cnnviz.ui.inside_state import MAPS, OPENED
@@ -36,7 +46,7 @@ def head(maps: Maps) -> str:
         ("Parameters", parameters),
         ("Multiply-adds", work),
         ("Gets", ", ".join(inside_view.name(one) for one in node.inputs) or "the picture"),
-        ("Range", inside_view.range_words(maps)),
+        ("Range", inside_parts.range_words(maps)),
     ]
     return '<div class="facts">' + markup.pairs(rows) + "</div>"
 
@@ -124,7 +134,7 @@ def _reached(subject: Subject, look: Look, maps: Maps, number: int) -> None:
     except inside_ask.Problem as error:
         frame.problem(str(error), "reach")
         return
-    effective = inside_view.reach_part(body, maps, number, (row, column), found)
+    effective = inside_parts.reach_part(body, maps, number, (row, column), found)
     parts.draw("drawn_reach", body.block(f"{BLOCK}_reach", effective=effective))
 
 
@@ -188,7 +198,7 @@ def block(
     return body.block(
         name,
         opened={"opened": layer, "channel": number, "explicit": explicit},
-        mosaic=inside_view.mosaic_part(
+        mosaic=inside_parts.mosaic_part(
             body,
             mosaic,
             number,
@@ -197,7 +207,7 @@ def block(
             switchable and bool(maps.node.inputs),
             inside_view.unit_names(screen, maps),
         ),
-        channel=inside_view.channel_part(
+        channel=inside_parts.channel_part(
             body,
             mosaic.maps,
             number,
@@ -205,7 +215,7 @@ def block(
             subject.picture,
             fitting(subject.photo, subject.network.card.preprocessing),
             inside_ask.fields(subject, layer),
-            None if kernels is None else inside_view.kernel_part(body, kernels, Place(screen, maps).source),
+            None if kernels is None else inside_parts.kernel_part(body, kernels, Place(screen, maps).source),
             pin,
             inside_view.unit_names(screen, maps),
         ),

@@ -1,0 +1,71 @@
+"""The answer of a network as /inside shows it: classes with logits and probabilities, and what they were before."""
+
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from cnnviz.display import number
+from cnnviz.graph import Answer
+from cnnviz.ui.inside_words import percent
+
+_MOST_CLASSES = 20
+
+
+def answer_part(answer: Answer, before: Answer | None, threshold: float | None) -> dict[str, Any]:
+    """The answer. before: that of the whole network, where something is switched off."""
+    shares = None if answer.probabilities is None else np.asarray(answer.probabilities, np.float64)
+    was = None if before is None or before.probabilities is None else before.probabilities
+    ranked = np.asarray(answer.logits if shares is None else shares if was is None else was, np.float64)
+    count = len(answer.labels)
+    if ranked.size < count:
+        ranked = np.zeros(count)
+    places = [int(one) for one in np.argsort(-np.nan_to_num(ranked, nan=-np.inf), kind="stable")[:_MOST_CLASSES]]
+    if answer.chosen not in places:
+        places.append(answer.chosen)
+    single = len(answer.logits) == 1
+    classes = []
+    for place in places:
+        share = None if shares is None else float(shares[place])
+        logit = float(answer.logits[0]) * (1 if place else -1) if single else float(answer.logits[place])
+        words = f"{answer.labels[place]}: "
+        words += f"logit {number(logit)}" + ("" if share is None else f", probability {number(share)}")
+        if was is not None:
+            words += f", before {number(float(was[place]))}"
+        classes.append(
+            {
+                "number": place,
+                "label": answer.labels[place],
+                "share": share if share is None or isfinite(share) else 0.0,
+                "before": None if was is None else float(was[place]),
+                "value": "" if share is None else f"{share:.3f}" if share >= 0.0005 else "< 0.001",
+                "logit": f"logit {number(logit, 3)}",
+                "words": words,
+            }
+        )
+    title, first = _said(answer, shares, threshold)
+    return {
+        "title": title,
+        "note": _note(answer, before),
+        "chosen": answer.chosen,
+        "first": first,
+        "classes": classes,
+    }
+
+
+def _said(answer: Answer, shares: Any, threshold: float | None) -> tuple[str, int]:
+    if shares is None or not np.isfinite(shares).any():
+        return "Answer: no probabilities", -1
+    first = int(np.nanargmax(shares))
+    share = float(shares[first])
+    unsure = threshold is not None and share < threshold
+    doubt = f" · not sure (under {number(threshold or 0, 2)})" if unsure else ""
+    return f"Answer: {answer.labels[first]}, {percent(share)}{doubt}", first
+
+
+def _note(answer: Answer, before: Answer | None) -> str:
+    of = {"softmax": "Softmax makes shares of the logits that add up to 1.", "sigmoid": "Sigmoid makes the logit one "
+          "probability; the rest to 1 is the other class’s."}.get(answer.activation, "")  # fmt: skip
+    ticks = " The tick on each bar is the answer of the whole network." if before is not None else ""
+    closed = f" It has to call one of its {len(answer.labels)} classes, whatever it is shown."
+    return f"{of}{closed}{ticks}".strip()
