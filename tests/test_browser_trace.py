@@ -143,7 +143,7 @@ def test_by_keyboard_one_moves_between_terms_goes_on_and_comes_back(page: Any, s
 def test_it_plays_by_itself_and_pauses(page: Any, server: Server) -> None:
     open_trace(page, server)
     button = trace(page).get_by_test_id("play")
-    assert button.inner_text() == "What made this cat?"
+    assert button.inner_text() == "What made this “cat”?"
     button.click()
     trace(page).get_by_role("button", name="Pause").wait_for()
     page.wait_for_function("location.search.includes('dense_1')")

@@ -21,12 +21,13 @@ from cnnviz.training.queue import Queue
 from cnnviz.ui import frame, runs, weights
 
 ROOT = Path(__file__).resolve().parents[1]
-KERNELS, HOME, CLASSIFY, TRAIN, NETWORKS = (
-    f"pages/{name}.py" for name in ("kernels", "home", "classify", "train", "networks")
+KERNELS, HOME, INSIDE, CLASSIFY, TRAIN, NETWORKS = (
+    f"pages/{name}.py" for name in ("kernels", "home", "inside", "classify", "train", "networks")
 )
 HEADINGS = {
     HOME: "A laboratory for convolutional networks",
     KERNELS: "Kernel lab",
+    INSIDE: "Inside the network",
     CLASSIFY: "Classify",
     TRAIN: "Train",
     NETWORKS: "Networks",
@@ -60,9 +61,10 @@ def components(app: AppTest) -> dict[str, Any]:
     """What each mounted component was given, by key; of a part of the microscope, what its block shows on it."""
     protos = {component.key: component.proto for component in app.get("bidi_component")}
     blocks = [_unpacked(proto.bytes) for key, proto in protos.items() if key.startswith("drawn_")]
+    known = {block["block"] for block in blocks if "stages" in block}  # those of /inside have other parts
     found = {key: json.loads(proto.json)[0] for key, proto in protos.items() if proto.json}
     for key, given in found.items():
-        if "block" in given:
+        if "block" in given and given["block"] in known:
             block = next(block for block in blocks if block["block"] == given["block"])
             of_part = {"kernel_grid": block["kernel"], "window": block["window"]}
             found[key] = of_part[key] if key in of_part else block["stages"][given["name"]]
@@ -73,7 +75,7 @@ def _unpacked(data: bytes) -> dict[str, Any]:
     """A block's header, with the bytes of each picture in place of their offset."""
     length = int.from_bytes(data[:4], "little")
     block, body = json.loads(data[4 : 4 + length]), data[4 + length :]
-    for stage in block["stages"].values():
+    for stage in block.get("stages", {}).values():
         if picture := stage["picture"]:
             depth = 1 if picture["palette"] is not None else 3
             size = picture["rows"] * picture["columns"] * depth
@@ -107,8 +109,8 @@ def check(app: AppTest, page: str) -> None:
     assert any(key.startswith("upload_") for key in keys)
     mounted = components(app)
     assert len(mounted["samples"]["entries"]) >= len(samples.samples())
-    if page == CLASSIFY:
-        assert "Ten everyday things" in app.selectbox(key="network_shown").options  # the rest: test_pages_classify.py
+    if page in (INSIDE, CLASSIFY):
+        assert "Ten everyday things" in app.selectbox(key="network_shown").options  # the rest: in files of their own
     elif page == HOME:
         assert [key for key in mounted if key.startswith("door_map_")]
     else:

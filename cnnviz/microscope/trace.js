@@ -237,7 +237,7 @@ function mountTrace(root, where) {
   function showPlay() {
     const button = find(".play")
     const goes = now.step ? now.step.follow : now.start
-    button.textContent = playing ? "Pause" : `What made this ${now.step ? "number" : now.chosen}?`
+    button.textContent = playing ? "Pause" : now.step ? "What made this number?" : `What made this “${now.chosen}”?`
     button.setAttribute("aria-pressed", String(playing))
     button.disabled = !playing && !goes
     find(".speed").hidden = !playing

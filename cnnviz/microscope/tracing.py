@@ -32,8 +32,8 @@ from cnnviz.steps import Part, Place, Step, Term, Walk
 _trace = st.components.v2.component(
     "cnnviz_trace",
     html=_read("trace.html"),
-    css=_read("trace.css"),
-    js=_read("hub.js", "grid.js", "trace_forms.js", "trace.js"),
+    css=_read("trace.css", "trace_forms.css"),
+    js=_read("hub.js", "grid.js", "trace_forms.js", "trace_windows.js", "trace.js"),
 )
 
 _PALETTES = {
