@@ -228,7 +228,8 @@ def start(owner: str, config: TrainingConfig, labels: int, place: tuple[Device, 
             st.caption(f"The device is at work: your run will be {which} in line, and start by itself.")
         return
     if not config.data and (sentence := train_photos.missing(owner)):
-        frame.problem(sentence, "train")
+        with said:
+            frame.problem(sentence, "train")
         return
     try:
         store = None
