@@ -167,11 +167,9 @@ def memory_over_runs() -> None:
             time.sleep(1.5)  # its page shows the results
             context.close()
             held.append(device.load(pid).memory or 0)
-    first, later = held[RUNS // 4 - 1], held[-1]
-    print(
-        f"web server: {first / 1e6:.0f} MB after {RUNS // 4} short runs, {later / 1e6:.0f} MB after {RUNS}, "
-        f"{(later - first) / 1e6:+.0f} MB (goal: flat)"
-    )
+    quarters = [held[RUNS * part // 4 - 1] / 1e6 for part in (1, 2, 3, 4)]
+    told = ", ".join(f"{one:.0f}" for one in quarters)
+    print(f"web server over {RUNS} short runs: {told} MB after each quarter (goal: flat)")
 
 
 def _start(browser: Any, address: str) -> Any:

@@ -167,10 +167,10 @@ def wilson(right: int, n: int, confidence: float = 0.95) -> Interval:
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     p = right / n
     wider = 1 + z * z / n
-    centre = (p + z * z / (2 * n)) / wider
+    center = (p + z * z / (2 * n)) / wider
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / wider
     # rounding would leave dust where the end is 0 or 1 exactly
-    return (0.0 if right == 0 else centre - half, 1.0 if right == n else centre + half)
+    return (0.0 if right == 0 else center - half, 1.0 if right == n else center + half)
 
 
 def two_columns(p: ArrayLike) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ class Face:
 
     box: (x, y, w, h) in the photo's own pixels, inside the photo, w and h at least 1.
     confidence: 0..1, how sure the finder is that this is a face; not how sure a network is of its expression.
-    eyes: the centre of the eye on the left of the picture, then of the one on the right; (x, y) in the photo's pixels.
+    eyes: the center of the eye on the left of the picture, then of the one on the right; (x, y) in the photo's pixels.
     """
 
     box: tuple[int, int, int, int]
@@ -44,8 +44,8 @@ class Face:
 def crop(pixels: Pixels, face: Face, factor: float = FACTOR, level: bool = False) -> Pixels:
     """The square round a face: uint8 (s, s, 3) of a photo (H, W, 3), in the photo's resolution.
 
-    s is `factor` times the longer side of the box, at least 1; the square has the centre of the box. level: turned
-    about that centre so that the eyes lie on one line. What lies outside the photo repeats the photo's edge.
+    s is `factor` times the longer side of the box, at least 1; the square has the center of the box. level: turned
+    about that center so that the eyes lie on one line. What lies outside the photo repeats the photo's edge.
     ValueError for a factor that is not between 0.1 and 4.
     """
     if not 0.1 <= factor <= 4:
@@ -57,7 +57,7 @@ def crop(pixels: Pixels, face: Face, factor: float = FACTOR, level: bool = False
     if not angle:
         return _window(pixels, round(cx - side / 2), round(cy - side / 2), side)
     cos, sin = math.cos(angle), math.sin(angle)
-    # a pixel's centre lies half a pixel inside its corner; the matrix maps pixels of the square to those of the photo
+    # a pixel's center lies half a pixel inside its corner; the matrix maps pixels of the square to those of the photo
     half = (side - 1) / 2
     back = np.array([[cos, -sin, cx - 0.5 - half * (cos - sin)], [sin, cos, cy - 0.5 - half * (sin + cos)]])
     turned = cv2.warpAffine(

@@ -21,7 +21,7 @@ def face(*box: int, eyes: tuple[tuple[float, float], tuple[float, float]] = LEVE
 @pytest.mark.parametrize(
     ("box", "factor", "side", "top", "left"),
     [
-        ((20, 10, 8, 12), 1.0, 12, 10, 18),  # longer side 12, centre (24, 16)
+        ((20, 10, 8, 12), 1.0, 12, 10, 18),  # longer side 12, center (24, 16)
         ((20, 10, 12, 8), 1.0, 12, 8, 20),
         ((20, 10, 8, 12), 1.5, 18, 7, 15),
         ((20, 10, 8, 12), 0.5, 6, 13, 21),
@@ -58,7 +58,7 @@ def test_levelled_eyes_lie_on_one_line(degrees: float) -> None:
     assert tilted.tilt == pytest.approx(degrees)
     cut = crop(picture, tilted, level=True)
     assert cut.shape == (61, 61, 3)
-    for channel, x in ((0, 10.0), (1, 50.0)):  # middle 30, 20 to either side; in pixels, whose centres are whole
+    for channel, x in ((0, 10.0), (1, 50.0)):  # middle 30, 20 to either side; in pixels, whose centers are whole
         weights = cut[..., channel].astype(float)
         ys, xs = np.mgrid[:61, :61]
         assert (weights * ys).sum() / weights.sum() == pytest.approx(30, abs=0.7)

@@ -1,6 +1,8 @@
 """A user's own pictures in a run's directory: stored in blocks, read one at a time, forgotten without the run."""
 
 import json
+import os
+import time
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -182,3 +184,24 @@ def test_forgetting_takes_the_pictures_and_what_shows_them_and_nothing_else(run,
     with pytest.raises(DataError, match="they stay for 7 days"):
         pictures.stored(run)
     pictures.forget(run)  # once more does no harm
+
+
+@pytest.mark.parametrize(
+    ("written", "gone"),
+    [
+        (".pictures.npy", "the server was ended while it stored them"),
+        ("pictures.json", "and between the two files"),
+        ("snapshots/.new.npz", "and while a snapshot was written anew"),
+    ],
+)
+def test_halves_that_an_ended_server_left_are_found_and_forgotten_as_well(run, written, gone):
+    pictures.store(run, photos(12), SEEN, split(photos(12)))
+    if "snapshots" not in written:
+        for name in {"pictures.npy", "pictures.json"} - {written}:
+            (run.path / name).unlink()
+    (run.path / written).write_bytes(b"half a picture")
+    os.utime(run.path / written, (1000, 1000))
+    assert pictures.age(run, 1060 if "snapshots" not in written else time.time() + 60) >= 60, gone
+    pictures.forget(run)
+    assert not (run.path / written).exists()
+    assert pictures.age(run, 2000) == 0

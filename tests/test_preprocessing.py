@@ -178,7 +178,7 @@ def test_crop_keeps_the_middle(
     assert Preprocessing(*shape, scale="0..255")(outside).max() == 0
 
 
-def test_crop_takes_the_centre_and_not_a_corner() -> None:
+def test_crop_takes_the_center_and_not_a_corner() -> None:
     picture = stripes(RED, RED, GREEN, GREEN, BLUE, BLUE, height=2)
     assert (Preprocessing(2, 2, scale="0..255")(picture) == GREEN).all()
 

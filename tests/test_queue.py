@@ -686,15 +686,15 @@ def test_a_paused_run_gives_way_after_a_while_if_others_wait(make, monkeypatch):
 def test_a_pause_is_no_time_at_work(make, monkeypatch):
     monkeypatch.setattr(queue, "_LOOK", 0.05)
     monkeypatch.setattr(queue, "_TIDY", 0.05)
-    line = make(minutes=0.01)  # 0.9 seconds are too long
+    line = make(minutes=0.04)  # 3.6 seconds are too long
     run = line.submit(CONFIG, "a")
     at_work(run)
     line.pause(run)
-    time.sleep(1.5)
+    time.sleep(4)
     assert run.state().state == "running"
     line.go(run)
     order = next(iter(line._working.values()))
-    assert 0 < order.worked() < 0.9
+    assert 0 < order.worked() < 3.6
     until(lambda: "took much longer" in run.state().message)
 
 

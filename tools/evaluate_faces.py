@@ -2,7 +2,7 @@
 
 Reads ../shared/data/happysad (manifest.csv: the box of each photo's one face of 40 pixels or more) and, for false
 alarms, ../shared/data/catsdogs. A finding is right where it overlaps that box by an IoU of 0.5 or more, or (a second
-rule, fairer to square boxes) where each box holds the other's centre and neither's longer side is more than twice the
+rule, fairer to square boxes) where each box holds the other's center and neither's longer side is more than twice the
 other's. Every other finding counts as false, also on a real face that the manifest leaves out. docs/faces.md explains.
 """
 
@@ -24,7 +24,7 @@ from cnnviz.evaluation import wilson
 from cnnviz.images import Pixels, decode
 
 PACKS = Path(__file__).resolve().parents[2] / "shared" / "data"
-ANIMALS = 13  # every so manieth photo of cats and dogs: about 300
+ANIMALS = 13  # one in so many photos of cats and dogs: about 300
 
 Box = tuple[float, float, float, float]  # x, y, width, height
 Finder = Callable[[Pixels], Sequence[Box]]
@@ -72,7 +72,7 @@ def overlaps(found: Box, true: Box) -> bool:
 
 
 def is_there(found: Box, true: Box) -> bool:
-    """Each box holds the other's centre, and neither is more than twice as large."""
+    """Each box holds the other's center, and neither is more than twice as large."""
 
     def holds(box: Box, of: Box) -> bool:
         x, y = of[0] + of[2] / 2, of[1] + of[3] / 2
@@ -82,7 +82,7 @@ def is_there(found: Box, true: Box) -> bool:
     return holds(found, true) and holds(true, found) and sizes[1] <= 2 * sizes[0]
 
 
-RULES = {"IoU ≥ 0.5": overlaps, "centre and size": is_there}
+RULES = {"IoU ≥ 0.5": overlaps, "center and size": is_there}
 
 
 def score(

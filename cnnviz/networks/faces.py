@@ -194,9 +194,9 @@ def _moved(boxes: Array, offsets: Array, scores: Array) -> Array:
 
 
 def _square(boxes: Array) -> Array:
-    centres = (boxes[:, :2] + boxes[:, 2:4]) / 2
+    centers = (boxes[:, :2] + boxes[:, 2:4]) / 2
     half = (boxes[:, 2:4] - boxes[:, :2]).max(axis=1, keepdims=True, initial=1) / 2
-    return np.concatenate([centres - half, centres + half, boxes[:, 4:]], axis=1)
+    return np.concatenate([centers - half, centers + half, boxes[:, 4:]], axis=1)
 
 
 def _distinct(boxes: Array, overlap: float, of_smaller: bool = False) -> NDArray[np.intp]:

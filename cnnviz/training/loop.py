@@ -290,7 +290,10 @@ class _Log:
 
 
 def _commit(run: Run, model: Any, progress: Progress, event: dict[str, Any], average: "Average | None") -> None:
-    """Write what makes an epoch count. Once the checkpoint is there it does: `recovered` makes up for the rest."""
+    """Write what makes an epoch count. Once the checkpoint is there it does: `recovered` makes up for the rest.
+
+    But for the running mean of the weights, which may then lack this epoch; the epochs after it outweigh that.
+    """
     notes = json.dumps({"progress": progress.__dict__, "event": event})
     fitting.save(model, run.checkpoint, {_PROGRESS: notes})
     if event["best"]:

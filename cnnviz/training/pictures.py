@@ -23,6 +23,7 @@ from cnnviz.training.record import Run
 FORMAT = 1
 BLOCK = 16_000_000  # bytes of pictures in memory before they are written
 PIXELS, ABOUT, OLD = "pictures.npy", "pictures.json", "pictures.npz"  # OLD holds both, in runs of older programs
+_HALF = f".{PIXELS}"  # while it is being written, and for good where the server was ended meanwhile
 _UNREADABLE = "The pictures of this run cannot be read any more; start a new run with them."
 _SHOWING = ("picture", "maps_", "names")  # what of a snapshot one of the pictures can be told from
 
@@ -75,7 +76,7 @@ def store(
     chosen = split.indices(dataset)
     indices = sorted(index for side in SPLITS for index in chosen[side])
     at_once = max(1, BLOCK // size_of(1, preprocessing))
-    half = run.path / f".{PIXELS}"
+    half = run.path / _HALF
     try:
         # no memory map: where the disk is full it ends the process instead of raising OSError
         with half.open("wb") as file:
@@ -169,9 +170,12 @@ def size(run: Run) -> int:
 
 
 def age(run: Run, now: float) -> float:
-    """For how many seconds the pictures have been stored; 0 where there are none. OSError where they just went."""
-    file = _file(run)
-    return 0.0 if file is None else now - file.stat().st_mtime
+    """For how many seconds pictures have been stored, also half stored ones; 0 where there are none.
+
+    OSError where they just went.
+    """
+    files = [run.path / name for name in (PIXELS, OLD, _HALF, ABOUT)]
+    return max((now - file.stat().st_mtime for file in files if file.exists()), default=0.0)
 
 
 def forget(run: Run) -> None:
@@ -179,9 +183,11 @@ def forget(run: Run) -> None:
 
     OSError where a file cannot be deleted.
     """
+    for path in run.snapshots.glob(".*.npz"):  # halves that a process left when it was ended
+        path.unlink(missing_ok=True)
     for path in run.snapshots.glob("[0-9]*.npz"):
         _without_picture(path)
-    for name in (PIXELS, OLD, ABOUT):  # last: while they are there, this is done again
+    for name in (PIXELS, OLD, _HALF, ABOUT):  # last: while they are there, this is done again
         (run.path / name).unlink(missing_ok=True)
 
 

@@ -25,7 +25,7 @@ from cnnviz.training.record import RecordError
 from cnnviz.ui import frame, layer_list, markup, runs, train_photos, train_settings
 
 # the labels of data that only the worker opens: fetching it needs the network and, in Keras, TensorFlow
-FETCHED = {
+_FETCHED = {
     "mnist": (10, "70,000", "11 MB"),
     "fashion_mnist": (10, "70,000", "30 MB"),
     "cifar10": (10, "60,000", "170 MB"),
@@ -74,8 +74,8 @@ def show_data(owner: str, config: TrainingConfig, wrong: list[str]) -> int:
 
     wrong: gets the word for the data where nothing can be learned from it.
     """
-    if config.data in FETCHED:
-        count, number, size = FETCHED[config.data]
+    if config.data in _FETCHED:
+        count, number, size = _FETCHED[config.data]
         st.caption(f"{number} pictures of {count} kinds. They are fetched from the network once, {size}.")
         return count
     if not config.data:
