@@ -98,6 +98,11 @@ class Card:
         seed = self.training["seed"]
         _expect(seed is None or _is_count(seed), "training.seed", seed, "a whole number from 0 on, or null")
 
+    @property
+    def sure_from(self) -> float:
+        """The confidence from which on the network is sure, 0..1, also where it has no threshold."""
+        return sure_from(self.threshold)
+
     @cached_property
     def test(self) -> Scores | None:
         """The score on the test pictures, or None if there is none."""
@@ -136,6 +141,11 @@ class Card:
         known["labels"] = tuple(known["labels"])
         extra = {name: value for name, value in content.items() if name not in _NAMES and name != "format"}
         return cls(**known, extra=extra)
+
+
+def sure_from(threshold: float | None) -> float:
+    """The threshold, or a half where there is none: more than all other classes have together."""
+    return 0.5 if threshold is None else threshold
 
 
 _NAMES = tuple(one.name for one in fields(Card) if one.name != "extra")

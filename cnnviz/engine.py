@@ -143,6 +143,7 @@ class Engine:
         """Like `call`; the answer is kept under name and key, which must hold all that it depends on.
 
         For the network that is `networks.stamp(folder)`, for a picture its digest. Each call gets a copy of its own.
+        What was not used for an hour is forgotten: it may show the picture.
         """
         return self._ask((name, key), name, arguments, turn, limit, say)
 
@@ -257,6 +258,8 @@ class Engine:
         with self._changed:
             self._changed.wait_for(lambda: self._line or self._closed, _HEAD_START)
         while not self._closed:
+            with self._changed:
+                self._kept.forget()
             try:
                 if self._ready or self._wake():
                     self._serve_next()

@@ -116,6 +116,7 @@ class Maps:
         global pooling; None elsewhere. For class 0 of a one-output network it is turned round.
     parameter_share, multiply_add_share: of the whole network's, 0..1.
     offset: where its levels begin in Screen.levels: map k at offset + k·height·width, rows first; None if not sent.
+    nan: maps with a NaN, or made by weights with one: a ReLU within a convolution may turn them into 0. None: none.
     """
 
     node: Node
@@ -136,6 +137,7 @@ class Maps:
     parameter_share: float
     multiply_add_share: float
     offset: int | None = None
+    nan: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from cnnviz.cards import Card
 
 FIRST, BATCH = 4, 16  # pictures; few at first, so that answers show at once
 _THREADS = 2
-_FAILURES = 3  # batches without an answer, one after the other, before it is given up
+_FAILURES = 3  # photos without an answer, one after the other, before it is given up
 
 Answer = Callable[[NDArray[np.uint8]], NDArray[np.float64]]  # (n, h, w, c) -> probabilities (n, classes)
 
@@ -51,37 +51,42 @@ def classify_many(
 
     files: (name, the bytes of a picture file or what reads them, which may raise OSError). answer: `through_engine`, or
     classifier.answers with a folder. threshold: instead of the card's. thumbnail: its long side in pixels; 0 for none.
-    A file that cannot be used, and a batch that the engine breaks down over, give rows with an error; what else answer
-    raises ends it (NetworkError, Replaced, EngineError when it happens again and again).
+    A file that cannot be used, and a photo that the engine breaks down over, give rows with an error; a batch that it
+    breaks down over is asked once more, photo by photo. What else answer raises ends it (NetworkError, Replaced,
+    EngineError when it happens again and again).
     """
-    sure_from = card.threshold if threshold is None else threshold
+    sure_from = card.sure_from if threshold is None else threshold
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="cnnviz photos")
     failures = 0
     try:
         for batch in _ahead(pool, iter(files), card, thumbnail):
             rows = [future.result() for future in batch]
             good = [picture for _, picture in rows if picture is not None]
-            error = ""
-            found: Iterator[NDArray[np.float64]] = iter(())
+            together: Iterator[NDArray[np.float64]] | None = None
             if good:
                 try:
-                    found = iter(answer(np.stack(good)))
-                    failures = 0
+                    together = iter(answer(np.stack(good)))
+                except engine.Replaced:
+                    raise
+                except engine.EngineError:
+                    pass  # each of them is asked once more below
+            for row, picture in rows:
+                if picture is None:
+                    yield row
+                    continue
+                try:
+                    found = answer(picture[np.newaxis])[0] if together is None else next(together)
                 except engine.Replaced:
                     raise
                 except engine.EngineError as broken:
                     failures += 1
                     if failures == _FAILURES:
                         raise
-                    error = str(broken)
-            for row, picture in rows:
-                if picture is None:
-                    yield row
-                elif error:
-                    yield replace(row, error=error)
-                else:
-                    scores = dict(zip(card.labels, map(float, next(found)), strict=True))
-                    yield replace(row, scores=scores, sure=sure_from is None or max(scores.values()) >= sure_from)
+                    yield replace(row, error=str(broken))
+                    continue
+                failures = 0
+                scores = dict(zip(card.labels, map(float, found), strict=True))
+                yield replace(row, scores=scores, sure=max(scores.values()) >= sure_from)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

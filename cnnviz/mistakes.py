@@ -36,7 +36,11 @@ MISTAKES = (
     Mistake(
         "bgr", "Blue and red swapped", "OpenCV reads BGR, networks learn RGB: no error appears, only worse answers."
     ),
-    Mistake("unscaled", "Not scaled", "Trained on levels 0 to 1, fed 0 to 255: every sum inside grows 255-fold."),
+    Mistake(
+        "unscaled",
+        "Not scaled",
+        "Trained on levels 0 to 1, fed 0 to 255: the first layer’s products are 255 times as large.",
+    ),
     Mistake(
         "squashed", "Squashed, not cropped", "Another way to fit the frame than in training makes things thin or flat."
     ),
@@ -59,7 +63,9 @@ _OTHERWISE = {
         "unscaled", "Scaled, against its training", "Trained on levels 0 to 255, fed 0 to 1: all is black to it."
     ),
     "-1..1": Mistake(
-        "unscaled", "Not scaled", "Trained on levels −1 to 1, fed 0 to 255: every sum inside grows 127-fold."
+        "unscaled",
+        "Not scaled",
+        "Trained on levels −1 to 1, fed 0 to 255: far outside the range that it was trained on.",
     ),
 }
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from cnnviz import engine
 from cnnviz.images import Photo
-from cnnviz.ui import address, catalog, classify_many, classify_mistakes, classify_photo, frame, strip
+from cnnviz.ui import address, asking, catalog, classify_many, classify_mistakes, classify_photo, frame, strip
 from cnnviz.ui import card as card_view
 from cnnviz.ui.catalog import Network
 
@@ -76,7 +76,7 @@ def one(owner: str, photo: Photo, network: Network) -> None:
             classify_photo.slider(card, sure_from)
     if not engine.state().ready:
         with place:
-            classify_photo.waiting()
+            asking.waiting(classify_photo.ANSWER_HEIGHT)
         return
     with place:
         answers = classify_photo.ask(network, seen[None], ("one", photo.digest), "one")

@@ -9,6 +9,7 @@ from cnnviz.graph import Look, Screen
 from cnnviz.microscope import network as parts
 from cnnviz.ui import (
     address,
+    asking,
     catalog,
     frame,
     inside_answer,
@@ -20,13 +21,13 @@ from cnnviz.ui import (
     trace_view,
 )
 from cnnviz.ui import card as card_view
+from cnnviz.ui.asking import Say
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.inside_ask import Subject
 from cnnviz.ui.inside_state import KEPT, MAPS, OPENED, TRACE
 from cnnviz.ui.store import PHOTOS
 
 STYLE = frame.ROOT / "cnnviz" / "ui" / "inside.css"
-EVERY = 0.5  # seconds between two looks at an engine that is not ready
 HEIGHT = 520  # px of the skeleton
 
 
@@ -52,7 +53,7 @@ def inside(owner: str, digest: str) -> None:
             beside = address.choice("Beside it", "beside", sides(owner, network, known), "", _nothing, _nothing)
         st.caption(worth(network))
     if not engine.state().ready:
-        waiting()
+        asking.waiting(HEIGHT)
         return
     if beside:
         st.markdown(side(pair(owner, None)[0]))
@@ -102,12 +103,11 @@ def side(subject: Subject) -> str:
     return f"**{frame.escape(subject.photo.name)}** in **{frame.escape(subject.network.card.title)}**"
 
 
-def pair(owner: str, say: Callable[[engine.State], None] | None) -> tuple[Subject, Subject | None]:
+def pair(owner: str, say: Say | None) -> tuple[Subject, Subject | None]:
     """The picture in the network, and what stands beside."""
     photo = strip.in_hand(owner)
     known, _ = catalog.networks(owner)
-    asked = str(st.session_state.get(catalog.PARAM) or "")
-    network = known.get(asked) or next((one for one in known.values() if not one.own), next(iter(known.values())))
+    network = catalog.in_hand(known)
     what, _, key = inside_state.value("beside").partition(":")
     other = None
     if what == "network" and key in known and key != network.key:
@@ -123,23 +123,10 @@ def _sample(key: str) -> bool:
     return key in [one.key for one in samples.samples()]
 
 
-def waiting() -> None:
-    """The outline of the network until the engine is ready, and why; then the page runs anew."""
-
-    def look() -> None:
-        state = engine.state()
-        if state.ready:
-            st.rerun()
-        st.markdown(f":material/hourglass_top: {frame.escape(state.sentence)}")
-        st.skeleton(height=HEIGHT - 40)
-
-    st.fragment(look, run_every=EVERY)()
-
-
-def looked(subject: Subject, alone: bool = True) -> tuple[Look, Screen]:
-    """How the network is looked at, and what is seen. alone: with what is switched off."""
+def looked(subject: Subject, switches: bool = True) -> tuple[Look, Screen]:
+    """How the network is looked at, and what is seen. switches: with what is switched off."""
     look = inside_state.fitting(inside_state.look(), inside_ask.nodes(subject), len(subject.network.card.labels))
-    if not alone:
+    if not switches:
         look = Look(look.range, chosen=look.chosen)
     return look, inside_ask.screen(subject, look)
 
@@ -149,27 +136,26 @@ def maps(owner: str, digest: str) -> None:
     """The network on one screen and its answer: the blocks, and the line that says what is switched off."""
     if strip.in_hand(owner).digest != digest:
         st.rerun()
-    place = st.empty()
-
-    def say(state: engine.State) -> None:
-        place.caption(state.sentence or "The network is at work.")
-
-    subject, other = pair(owner, say)
     look = inside_state.look()
-    try:
-        look = draw(subject, inside_layer.NETWORK, "inside_answer", "maps")
-        if other is not None:
-            draw(other, "inside_beside", "inside_beside_answer", "maps_beside")
-    except inside_ask.Problem as error:
-        frame.problem(str(error), "network")
-    finally:
-        place.empty()
+    with asking.telling() as say:
+        subject, other = pair(owner, say)
+        try:
+            look = draw(subject, inside_layer.NETWORK, "inside_answer", "maps")
+            if other is not None:
+                draw(other, "inside_beside", "inside_beside_answer", "maps_beside", same(subject, other))
+        except inside_ask.Problem as error:
+            frame.problem(str(error), "network")
     switched(look)
 
 
-def draw(subject: Subject, block: str, answer_block: str, key: str) -> Look:
+def same(subject: Subject, other: Subject) -> bool:
+    """Whether two pictures are in one network; what is switched off in it is so in no other."""
+    return subject.network.key == other.network.key
+
+
+def draw(subject: Subject, block: str, answer_block: str, key: str, switches: bool = True) -> Look:
     """Send a network's maps and its answer; gives how it is looked at."""
-    look, screen = looked(subject)
+    look, screen = looked(subject, switches)
     tiles = inside_ask.tiles(subject, look, screen) if screen.levels is None else None
     layer, explicit = inside_state.opened(screen)
     seen = Look(look.range, look.off, look.linear)  # the class is not to be seen on the maps
@@ -220,13 +206,14 @@ def opened(owner: str, digest: str) -> None:
     """The opened layer."""
     if strip.in_hand(owner).digest != digest:
         st.rerun()
-    subject, other = pair(owner, None)
-    try:
-        look, screen = looked(subject)
-        beside = None if other is None else (other, *looked(other))
-    except inside_ask.Problem:
-        return  # the sentence stands above
-    inside_layer.show(subject, look, screen, beside)
+    with asking.telling() as say:
+        subject, other = pair(owner, say)
+        try:
+            look, screen = looked(subject)
+            beside = None if other is None else (other, *looked(other, same(subject, other)))
+        except inside_ask.Problem:
+            return  # the sentence stands above
+        inside_layer.show(subject, look, screen, beside)
 
 
 @st.fragment(key=TRACE)
@@ -234,11 +221,12 @@ def trace(owner: str, digest: str) -> None:
     """One cell down to its multiply-adds: the place that a click on the enlarged channel holds, or the URL."""
     if strip.in_hand(owner).digest != digest:
         st.rerun()
-    subject, _ = pair(owner, None)
-    try:
-        nodes = inside_ask.nodes(subject)
-    except inside_ask.Problem:
-        return  # the sentence stands above
+    with asking.telling() as say:
+        subject, _ = pair(owner, say)
+        try:
+            nodes = inside_ask.nodes(subject)
+        except inside_ask.Problem:
+            return  # the sentence stands above
     look = inside_state.fitting(inside_state.look(), nodes, len(subject.network.card.labels))
     trace_view.show(owner, subject.network, subject.photo, look)
 

@@ -29,15 +29,21 @@ READY = State(True, 0, "")
 
 
 class Engine:
-    """Stands in for cnnviz.engine: call and cached compute at once. asked: the names of what was asked, in order."""
+    """Stands in for cnnviz.engine: call and cached compute at once. asked: the names of what was asked, in order.
+
+    silent: those of them for which nobody would have been told that they wait.
+    """
 
     def __init__(self, fits: bool = True):
         self.fits = fits
         self.asked: list[str] = []
+        self.silent: list[str] = []
         self.fails: Exception | None = None
 
-    def cached(self, _: Any, name: str, *arguments: Any, **__: Any) -> Any:
+    def cached(self, _: Any, name: str, *arguments: Any, say: Any = None, **__: Any) -> Any:
         self.asked.append(name)
+        if say is None:
+            self.silent.append(name)
         if self.fails is not None:
             raise self.fails
         function, _, *rest = (name.removeprefix("inside."), *arguments)
@@ -102,6 +108,17 @@ class Engine:
         if channel >= node.size[2]:
             raise NetworkError("There is no such channel.")
         return np.ascontiguousarray(self.values(picture, look)[layer].reshape(node.size)[..., channel])
+
+    def tiles(self, picture: Any, look: Look, channels: Any, cell: int) -> Any:
+        found = {}
+        for layer, number in channels.items():
+            maps = self.screen(picture, look).maps(layer)
+            tiles = measure.tiles(self.values(picture, look)[layer], cell)
+            tiles = tiles if number is None else tiles[number : number + 1]
+            scale = measure.Ends(maps.low, maps.high, maps.signed).of(number or 0)
+            levels = measure.levels([tiles.reshape(len(tiles), -1)], [scale]).reshape(tiles.shape)
+            found[layer] = measure.mosaic(levels)[0]
+        return found
 
     def array(self, picture: Any, look: Look, layer: str) -> Any:
         return self.values(picture, look)[layer]

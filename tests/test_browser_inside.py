@@ -206,6 +206,15 @@ def test_a_link_brings_the_same_page_back(page: Any, server: Server, chromium: A
         other.close()
 
 
+def test_how_channels_are_sorted_and_colored_is_in_the_address(page: Any, server: Server) -> None:
+    open_inside(page, server)
+    for key, option, place in (("order", "mean", "order=mean"), ("range", "each map", "range=map")):
+        page.locator(f".st-key-{key}_shown input").click()
+        page.get_by_role("option", name=option).first.click()
+        page.wait_for_function("part => location.search.includes(part)", arg=place)
+        settle(page)
+
+
 def drawn(page: Any, which: str) -> str:
     return str(canvas(page, which).evaluate("e => e.toDataURL()"))
 

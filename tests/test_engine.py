@@ -493,6 +493,15 @@ def test_an_answer_larger_than_the_bound_is_given_and_not_kept(tricks):
     assert tricks.cached(("small",), "tricks.count", "small")[0] == 1
 
 
+def test_an_idle_engine_forgets_what_was_not_used_for_an_hour(tricks, monkeypatch):
+    assert tricks.cached(("hour",), "tricks.count", "hour")[0] == 1
+    monkeypatch.setattr(tricks._kept, "_clock", lambda: time.monotonic() + 59 * 60)
+    assert tricks.cached(("hour",), "tricks.count", "hour")[0] == 1
+    monkeypatch.setattr(tricks._kept, "_clock", lambda: time.monotonic() + 3 * 60 * 60)
+    wait_for(lambda: not tuple(tricks._kept))
+    assert tricks.cached(("hour",), "tricks.count", "hour")[0] == 2
+
+
 def test_errors_are_not_kept(tricks):
     for _ in range(2):
         with pytest.raises(NetworkError):

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import threading
 import weakref
 from itertools import product
 from pathlib import Path
@@ -14,6 +15,7 @@ from cnnviz.cards import Card
 from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.graph import Look
 from cnnviz.networks import NetworkError
+from cnnviz.ui import inside_view
 
 pytestmark = pytest.mark.keras
 OBJECTS = Path(__file__).resolve().parents[1] / "models" / "objects"
@@ -309,6 +311,21 @@ def test_a_channel_that_is_not_a_number_can_be_switched_off(keras, inside, shown
     folder, photo = shown(model), picture((4, 4, 3))
     assert np.isnan(inside.answer(folder, photo, Look()).logits).all()
     assert np.isfinite(inside.answer(folder, photo, Look(off={"conv": [1]})).logits).all()
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "sigmoid"])
+def test_a_channel_whose_weights_are_not_numbers_is_nan_and_never_dead(keras, inside, shown, activation):
+    L = keras.layers
+    conv, end = L.Conv2D(3, 3, activation=activation, padding="same", name="conv"), L.Dense(2, name="end")
+    model = network(keras, conv, L.GlobalAveragePooling2D(), end, shape=(8, 8, 3))
+    kernel, bias = conv.get_weights()
+    kernel[1, 1, 0, 2] = np.nan
+    conv.set_weights([kernel, bias])
+    screen = inside.screen(shown(model), picture((8, 8, 3)), Look())
+    assert screen.maps("conv").nan.tolist() == [False, False, True]
+    assert not screen.maps("conv").dead[2]
+    assert inside_view.marks(screen.maps("conv"))[2] == "n"
+    assert "NaN in 1" in inside_view.legend([screen.maps("conv")])
 
 
 def test_all_masks_share_one_compiled_pass(keras, inside, shown):
@@ -688,6 +705,21 @@ def test_what_is_kept_is_bounded(inside, monkeypatch):
     inside.activations(OBJECTS, picture((32, 32, 3), 999), Look())
     assert len(inside._kept) == 3
     assert inside._bytes() <= 3_000_000
+
+
+def test_after_an_hour_without_use_a_picture_is_forgotten(inside, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(inside, "_clock", lambda: now[0])
+    inside._kept.clear()
+    inside._used.clear()
+    for at, seed in ((0, 1), (10, 2), (20, 1)):
+        now[0] = at
+        inside.activations(OBJECTS, picture((32, 32, 3), seed), Look())
+    for at, left in ((3609, 2), (3611, 1), (3621, 0)):
+        now[0] = at
+        inside.forget()
+        assert len(inside._kept) == len(inside._used) == left
+    assert any(one.name == "forget" for one in threading.enumerate())
 
 
 def test_a_network_that_is_forgotten_leaves_nothing_but_numbers(keras, inside, shown):

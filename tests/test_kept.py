@@ -2,7 +2,7 @@
 
 import pytest
 
-from cnnviz.kept import Kept
+from cnnviz.kept import IDLE_SECONDS, Kept
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,32 @@ def test_what_was_asked_for_stays_longer():
     kept.put("d", b"d")
     assert kept.get("b") is None
     assert tuple(kept) == ("c", "a", "d")
+
+
+@pytest.mark.parametrize(
+    ("used", "left"),
+    [
+        ({}, ""),
+        ({"a": 1}, "a"),
+        ({"b": 1, "a": 2}, "ba"),
+        ({"a": IDLE_SECONDS - 1}, "a"),
+    ],
+)
+def test_after_an_hour_without_use_it_is_forgotten(used, left):
+    now = [0.0]
+    kept = Kept(10, lambda: now[0])
+    for key in "abc":
+        kept.put(key, b"12")
+    for key, at in used.items():
+        now[0] = at
+        kept.get(key)
+    now[0] = IDLE_SECONDS - 0.5
+    kept.forget()
+    assert len(tuple(kept)) == 3
+    now[0] = IDLE_SECONDS
+    kept.forget()
+    assert tuple(kept) == tuple(left)
+    assert kept.size == 2 * len(left)
+    now[0] = 3 * IDLE_SECONDS
+    kept.forget()
+    assert (tuple(kept), kept.size) == ((), 0)

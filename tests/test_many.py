@@ -192,47 +192,74 @@ def test_sure_is_what_reaches_the_threshold(threshold, card, sure):
     assert [row.sure for row in classify_many(files, changed, by_brightness, threshold)] == sure
 
 
+@pytest.mark.parametrize(("card", "sure"), [(None, [False, True]), (0.4, [True, True]), (0.55, [False, False])])
+def test_without_a_threshold_sure_begins_at_a_half_as_on_the_page(card, sure):
+    changed = Card.from_json({**json.loads(json.dumps(CARD.to_json())), "threshold": card})
+    found = np.array([[0.49, 0.48, *[0.03 / 8] * 8], [0.5, 0.4, *[0.1 / 8] * 8]])
+    rows = classify_many([("a", picture(1)), ("b", picture(2))], changed, lambda _: found)
+    assert [row.sure for row in rows] == sure
+
+
 @pytest.mark.parametrize(("side", "size"), [(96, (96, 48)), (10, (10, 5)), (0, None)])
 def test_thumbnails_have_their_long_side(side, size):
     (row,) = rows([("a.png", picture(50, (400, 200)))], thumbnail=side)
     assert (Image.open(io.BytesIO(row.thumbnail)).size if row.thumbnail else None) == size
 
 
-def test_a_batch_over_which_the_engine_breaks_is_listed_and_the_next_is_answered():
-    answers = Answers(_2=EngineError("It broke down."))
-    files = [(f"{n}", picture(n)) for n in range(FIRST + BATCH + 3)]
-    files[FIRST] = ("broken", b"")
-    found = rows(files, answers)
-    errors = [row.error for row in found]
-    assert errors[:FIRST] == [""] * FIRST
-    assert "empty" in errors[FIRST]
-    assert errors[FIRST + 1 : FIRST + BATCH] == ["It broke down."] * (BATCH - 1)
-    assert errors[FIRST + BATCH :] == [""] * 3
+class Breaks:
+    """by_brightness that breaks down over pictures of these levels, whatever else is in the batch."""
 
+    def __init__(self, *levels: int):
+        self.levels, self.sizes = levels, []
 
-def test_breaking_down_now_and_then_does_not_end_it():
-    answers = Answers(**{f"_{n}": EngineError("It broke down.") for n in (1, 2, 4, 5)})
-    found = rows([(f"{n}", picture(n)) for n in range(FIRST + 5 * BATCH)], answers)
-    assert [bool(row.error) for row in found[FIRST::BATCH]] == [True, False, True, True, False]
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        self.sizes.append(len(pictures))
+        if any(one.max() in self.levels for one in pictures):
+            raise EngineError("It broke down.")
+        return by_brightness(pictures)
 
 
 @pytest.mark.parametrize(
-    ("plan", "error", "before"),
+    ("levels", "sizes"),
     [
-        ({"_2": NetworkError("It is gone.")}, NetworkError, FIRST),
-        ({"_2": Replaced("A newer one.")}, Replaced, FIRST),
-        ({f"_{n}": EngineError("It broke.") for n in (1, 2, 3)}, EngineError, FIRST + BATCH),
+        ((), [FIRST, BATCH, 3]),
+        ((FIRST + 2,), [FIRST, BATCH, *[1] * (BATCH - 1), 3]),
+        ((1, 2), [FIRST, *[1] * FIRST, BATCH, 3]),
     ],
 )
-def test_what_will_not_get_better_ends_it(plan, error, before):
+def test_a_batch_over_which_the_engine_breaks_is_asked_photo_by_photo(levels, sizes):
+    answer = Breaks(*levels)
+    files = [(f"{n}", picture(n)) for n in range(FIRST + BATCH + 3)]
+    files[FIRST] = ("broken", b"")
+    sizes = [size - (size == BATCH) for size in sizes]  # a file that is broken is not asked
+    found = rows(files, answer)
+    assert answer.sizes == sizes
+    assert {n for n, row in enumerate(found) if row.error == "It broke down."} == set(levels)
+    assert "empty" in found[FIRST].error
+    assert [round(row.scores["airplane"] * 255) for row in found if row.scores] == [
+        n for n in range(len(files)) if n not in (*levels, FIRST)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "before"),
+    [
+        (Answers(_2=NetworkError("It is gone.")), NetworkError, FIRST),
+        (Answers(_2=Replaced("A newer one.")), Replaced, FIRST),
+        (Answers(_2=EngineError("It broke."), _4=Replaced("A newer one.")), Replaced, FIRST + 1),
+        (Breaks(*range(FIRST + 5, 100)), EngineError, FIRST + 5 + 2),
+        (Breaks(*range(100)), EngineError, 2),
+    ],
+)
+def test_what_will_not_get_better_ends_it(answer, error, before):
     found = []
     with pytest.raises(error):
-        found.extend(_collected(found, plan))
+        found.extend(_collected(found, answer))
     assert len(found) == before
 
 
-def _collected(found: list[Row], plan: dict[str, Exception]) -> Iterator[Row]:
-    for row in classify_many([(f"{n}", picture(n)) for n in range(100)], CARD, Answers(**plan)):
+def _collected(found: list[Row], answer: Any) -> Iterator[Row]:
+    for row in classify_many([(f"{n}", picture(n)) for n in range(100)], CARD, answer):
         found.append(row)
     return iter(())
 

@@ -216,3 +216,10 @@ def test_a_switch_says_what_is_wrong_for_this_network(preprocessing, key, label)
 )
 def test_the_part_of_a_picture_that_is_used(fit, size, rows, columns, expected):
     assert Preprocessing(*size, fit=fit).window(rows, columns) == expected
+
+
+@pytest.mark.parametrize(("scale", "words"), [("0..1", "first layer’s products"), ("-1..1", "far outside the range")])
+def test_not_scaled_claims_only_what_is_so(scale, words):
+    (why,) = (one.why for one in mistakes.of(Preprocessing(4, 4, scale=scale)) if one.key == "unscaled")
+    assert words in why
+    assert "fold" not in why  # a bias does not grow, and a pixel's factor from −1..1 is no constant

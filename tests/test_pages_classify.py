@@ -7,9 +7,11 @@ import gc
 import io
 import json
 import shutil
+import threading
 import time
 import weakref
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import cards, engine, mistakes, networks, samples
@@ -491,6 +494,23 @@ def test_a_copy_is_scored_once():
     assert len(table(app)) == 3
 
 
+@pytest.mark.parametrize(
+    ("files", "said", "count"),
+    [
+        ({"cat/a.png": 3, "dog/b.png": 3, "dog/c.png": 4}, "1 photo lies in folders of more than one class", 1),
+        ({"cat/a.png": 3, "dog/b.png": 3, "dog/c.png": 4, "cat/d.png": 4, "cat/e.png": 5}, "2 photos lie", 1),
+        ({"cat/a.png": 3, "dog/b.png": 3}, "1 photo lies", 0),
+        ({"holiday/a.png": 3, "dog/b.png": 3}, "", 1),  # the folder that names a class counts
+    ],
+)
+def test_a_photo_in_two_classes_is_left_out_and_counted(files: dict[str, int], said: str, count: int):
+    app = dropped(("pets.zip", zipped({name: jpeg(level) for name, level in files.items()})))
+    assert not app.exception
+    assert (f"of {count} photo" in text(app)) == bool(count)
+    assert ("of more than one class" in text(app)) == bool(said)
+    assert said in text(app)
+
+
 def test_another_network_answers_the_same_photos_again(tmp_path: Path, fake: Engine):
     run = own(tmp_path)
     app = dropped(("a.png", jpeg(10)), ("b.png", jpeg(20)))
@@ -499,6 +519,91 @@ def test_another_network_answers_the_same_photos_again(tmp_path: Path, fake: Eng
     app = many(app)
     assert len(table(app)) == 2
     assert fake.asked[-1][0] == str(run.path)
+
+
+def offered(kind: str, network: catalog.Network) -> str:
+    return classify_many._file(kind, OWNER, network, 0.5)
+
+
+def test_two_tabs_with_different_networks_never_show_each_others_answers(tmp_path: Path, fake: Engine):
+    run = own(tmp_path)
+    mine = catalog.Network(run.id, read_card(run.card), run.path, True)
+    objects = catalog.Network("objects", OBJECTS, ROOT / "models" / "objects", False)
+    first = dropped(("a.png", jpeg(10)), ("b.png", jpeg(20)))
+    second = opened(view="many", network=run.id)
+    batch, asked = classify_many.BATCHES.get(OWNER), len(fake.asked)
+    assert len(batch.rows) == 2
+    assert len(fake.asked) == asked, "a tab that is opened takes the answers of the other one away"
+    assert f"answered by “{OBJECTS.title}” in another tab" in sentences(second)[0]
+    assert "answers" not in components(second)
+    second.button(key="many_here").click().run()
+    second = many(second)
+    assert len(table(second)) == 2
+    assert fake.asked[-1][0] == str(run.path)
+    for _ in range(2):
+        first.run()
+        assert not first.exception
+        assert "in another tab" in sentences(first)[0]
+        assert "answers" not in components(first)
+        assert len(table(second.run())) == 2
+    assert offered("CSV", objects).startswith("error\n")
+    assert "in another tab" in json.loads(offered("JSON", objects))[0]["error"]
+    assert offered("CSV", mine).startswith("file,answer,")
+    classify_many._go_on(OWNER, objects)
+    assert (batch.busy, batch.network) == (False, networks.stamp(run.path))
+
+
+def test_two_threads_never_answer_the_same_rows(fake: Engine):
+    fake.seconds = 0.05
+    network = catalog.Network("objects", OBJECTS, ROOT / "models" / "objects", False)
+    now, files = networks.stamp(network.folder), [(f"{n}.png", jpeg(n, (4, 4))) for n in range(6)]
+    for act in ("answered_by", "go_on"):
+        batch = Batch(OWNER, batches.given(files))
+        batch.network = now if act == "go_on" else ()
+        starts = []
+        go = batch._go
+        batch._go = lambda network, go=go, starts=starts: (time.sleep(0.05), starts.append(1), go(network))  # type: ignore[method-assign]
+        tabs = [threading.Thread(target=getattr(batch, act), args=(network, now)) for _ in range(4)]
+        for one in tabs:
+            one.start()
+        for one in tabs:
+            one.join()
+        while batch.busy:
+            time.sleep(0.02)
+        assert len(starts) == 1, act
+        assert [row.name for row in batch.rows] == [name for name, _ in files]
+
+
+def test_stop_ends_it_while_it_waits_for_the_engine(monkeypatch: pytest.MonkeyPatch):
+    def call(*_: Any, say: Any, **__: Any) -> Any:
+        for _ in range(500):
+            say(State(False, 0, "The networks are being loaded."))
+            time.sleep(0.02)
+        raise AssertionError("it was not stopped")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(engine, "call", call)
+        app = opened(view="many")
+        batch = classify_many.BATCHES.get(OWNER)
+        while not batch.waits:
+            time.sleep(0.02)
+        app.run()
+        app.button(key="many_stop").click().run()
+        app = many(app)
+        assert (batch.waits, batch.problem, batch.rows) == ("", "", [])
+        assert "Stopped after 0 of 14" in text(app)
+    app.button(key="many_go").click().run()
+    assert len(table(many(app))) == 14
+
+
+def test_files_that_are_too_large_together_are_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(batches, "MAX_BYTES", 100)
+    monkeypatch.setattr(UploadedFile, "getvalue", lambda _: pytest.fail("it was read"))
+    app = opened(view="many")
+    many(app)
+    app.file_uploader(key="many_0").set_value([("a.png", jpeg(1), ""), ("b.png", jpeg(2), "")]).run()
+    assert not app.exception
+    assert "can be held" in sentences(app)[0]
 
 
 def test_a_network_that_is_gone_gets_a_sentence_and_the_photos_stay(tmp_path: Path):
@@ -584,7 +689,19 @@ def test_csv_has_a_line_a_file_and_no_formula():
         f"file,answer,probability,sure,true class,error,{first},{second}",
         f"a.png,{first},0.700000,yes,{first},,0.700000,0.300000",
         f"b.png,{second},0.600000,no,,,0.400000,0.600000",
-        "'=1+1.png,,,,,=1+1.png is broken.,,",
+        "'=1+1.png,,,,,'=1+1.png is broken.,,",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "cell"), [("=1+1", "'=1+1"), ("@a", "'@a"), ("-x", "'-x"), (" +2", "' +2"), ("a=b", "a=b")]
+)
+def test_no_class_name_is_a_formula(label: str, cell: str):
+    card = replace(read_card(ROOT / "models" / "cats-dogs" / "card.json"), labels=(label, "dog"), scores={})
+    rows = [batches.Row("a.png", "1", {label: 0.7, "dog": 0.3})]
+    assert batches.csv_text(rows, card, 0.65, [0]).splitlines() == [
+        f"file,answer,probability,sure,true class,error,{cell},dog",
+        f"a.png,{cell},0.700000,yes,{cell},,0.700000,0.300000",
     ]
 
 

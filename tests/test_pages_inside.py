@@ -16,12 +16,12 @@ from small_network import LABELS, NODES, READY, Engine
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
-from cnnviz import engine
+from cnnviz import engine, samples
 from cnnviz.engine import EngineError, State
-from cnnviz.graph import Look
+from cnnviz.graph import Answer, Look, Screen
 from cnnviz.networks import NetworkError
 from cnnviz.training.queue import Queue
-from cnnviz.ui import inside_state, inside_take, inside_view, inside_words, runs, trace_view
+from cnnviz.ui import inside_ask, inside_state, inside_take, inside_view, inside_words, runs, trace_view
 from cnnviz.ui.inside_words import Place
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -190,6 +190,12 @@ def test_a_class_that_is_chosen_is_chosen_everywhere():
     assert found["inside_layer"]["channel"]["title"] == "softmax 1, class 4"
 
 
+def test_whatever_the_page_waits_for_it_says_so(small: Engine):
+    opened(beside="picture:cat", layer="relu_1", reach="effective")
+    assert {"inside.graph", "inside.screen", "inside.mosaic", "inside.effective"} <= set(small.asked)
+    assert small.silent == []
+
+
 def test_two_pictures_stand_side_by_side():
     app = opened(beside="picture:cat", layer="relu_1", map="2")
     assert not app.exception
@@ -218,6 +224,8 @@ def test_a_network_too_large_for_a_screen_becomes_a_road_of_one_map_a_layer(smal
     assert all(layer["picture"]["count"] == 1 for layer in network["layers"])
     pictured = [layer["pictured"].partition(":")[0] for layer in network["layers"]]
     assert pictured == ["strongest"] * 5 + ["all units"] * 3
+    asked = [name for name in small.asked if name in ("inside.tiles", "inside.array")]
+    assert asked == ["inside.tiles"]  # once, and not layer by layer
 
 
 @pytest.mark.parametrize(
@@ -312,6 +320,94 @@ def test_files_to_take_away_hold_what_is_shown(small: Engine):
         np.testing.assert_array_equal(file["outer.conv"], values)
 
 
+def changed(screen: Screen, layer: str, **changes: Any) -> Place:
+    """A layer that differs in these fields of its node."""
+    maps = screen.maps(layer)
+    maps = replace(maps, node=replace(maps.node, **changes))
+    return Place(replace(screen, layers=tuple(maps if o.node.name == layer else o for o in screen.layers)), maps)
+
+
+def normalized(screen: Screen, layer: str) -> Screen:
+    """With batch norm in place of what takes this layer."""
+    layers = [
+        replace(one, node=replace(one.node, kind="BatchNormalization")) if layer in one.node.inputs else one
+        for one in screen.layers
+    ]
+    return replace(screen, layers=tuple(layers))
+
+
+@pytest.mark.parametrize(
+    ("layer", "changes", "said", "never"),
+    [
+        ("conv_1", {}, "over all maps of its input (32 × 32 × 3)", "no bias"),
+        ("conv_1", {"how": "3·3·3·4"}, "with no bias:", "batch norm"),
+        ("block_1_conv", {"how": "3·3·2·4"}, "over 2 of the 4 maps of its input (32 × 32 × 4)", "all maps"),
+        ("block_1_conv", {"how": "1·1·4·1,024 + 1,024"}, "over all maps of its input (32 × 32 × 4)", "no bias"),
+        ("dense_1", {}, "adds up and adds its bias", "no bias"),
+        ("dense_1", {"how": "4·10"}, "adds up, with no bias", "adds its bias"),
+        ("dense_1", {"activation": "sigmoid"}, "each for itself", "probability"),
+        ("dense_1", {"activation": "softmax"}, "shares that add up to 1", "logit"),
+        ("block_1_add", {"kind": "Multiply"}, "cell by cell", "squeeze"),
+        ("relu_1", {"kind": "BatchNormalization", "activation": ""}, "γ and β", "same strength"),
+    ],
+)  # fmt: skip
+def test_words_say_only_what_is_true_of_this_layer(small: Engine, layer: str, changes: Any, said: str, never: str):
+    words = inside_words.words(changed(small.screen(PICTURE, Look()), layer, **changes))
+    assert said in words
+    assert never not in words
+
+
+@pytest.mark.parametrize(("layer", "said"), [("relu_1", "each for itself"), ("softmax_1", "the probability of")])
+def test_only_the_last_sigmoid_is_called_the_answer(small: Engine, layer: str, said: str):
+    screen = small.screen(PICTURE, Look())
+    one, two = np.array([0.5], np.float32), np.array([0.4, 0.6], np.float32)
+    screen = replace(screen, answer=Answer(("cat", "dog"), 1, one, two, "sigmoid"))
+    assert said in inside_words.words(changed(screen, layer, kind="Sigmoid", activation="sigmoid"))
+
+
+def test_batch_norm_is_named_as_the_reason_for_no_bias_only_where_it_takes_the_sum(small: Engine):
+    screen = normalized(small.screen(PICTURE, Look()), "conv_1")
+    assert "batch norm that comes next" in inside_words.words(changed(screen, "conv_1", how="3·3·3·4"))
+
+
+def taken(**changes: Any) -> inside_take.Taken:
+    photo = samples.photo("cat")
+    made = inside_take.Taken("me", "cat", photo.digest, "objects", "me/take", Look(), "conv_1", 2, "index", [])
+    return replace(made, **changes)
+
+
+def test_a_file_is_made_from_names_alone_so_that_no_button_holds_a_photo(small: Engine):
+    one = taken()
+    assert all(isinstance(value, str | int | list | Look) for value in vars(one).values())
+    picture = np.load(BytesIO(inside_take.file("npy_input", one)))
+    assert picture.shape == (32, 32, 3)
+    expected = small.values(picture, Look())
+    np.testing.assert_array_equal(np.load(BytesIO(inside_take.file("npy_layer", one))), expected["conv_1"])
+    with np.load(BytesIO(inside_take.file("npz_all", one))) as file:
+        assert set(file) == set(expected)
+    for what, size in (("png_channel", (32, 32)), ("png_mosaic", (65, 65))):
+        assert Image.open(BytesIO(inside_take.file(what, one))).size == size
+    assert one.said == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "fails", "words"),
+    [
+        ({"digest": "of a photo that its owner let go"}, None, "This photo is no longer in memory"),
+        ({"network": "deleted"}, None, "This network is no longer there"),
+        ({}, EngineError("The engine broke down."), "The engine broke down."),
+        ({}, NetworkError("The network is gone."), "The network is gone."),
+    ],
+)
+def test_a_file_that_cannot_be_made_leaves_a_sentence(small: Engine, changes: Any, fails: Any, words: str):
+    one, small.fails = taken(**changes), fails
+    for _ in range(2):
+        with pytest.raises((EngineError, NetworkError)):
+            inside_take.file("npy_layer", one)
+    assert len(one.said) == 1
+    assert words in one.said[0]
+
+
 def test_several_channels_are_switched_off_one_by_one_and_on_again(monkeypatch: pytest.MonkeyPatch):
     state: dict[str, Any] = {}
     monkeypatch.setattr(inside_state.st, "session_state", state)
@@ -328,3 +424,26 @@ def test_several_channels_are_switched_off_one_by_one_and_on_again(monkeypatch: 
     assert inside_state.linear() == ("dense_1",)
     inside_state.reset()
     assert (inside_state.off(), inside_state.linear()) == ({}, ())
+
+
+def test_a_link_to_a_network_that_is_not_there_shows_one_and_the_same_everywhere(monkeypatch):
+    seen = []
+    of = inside_ask.Subject.of
+    monkeypatch.setattr(inside_ask.Subject, "of", lambda network, *rest: seen.append(network.key) or of(network, *rest))
+    app = opened(network="zzz")
+    assert app.selectbox(key="network_shown").value == "objects"
+    assert set(seen) == {"objects"}
+
+
+def test_what_is_switched_off_is_so_in_the_chosen_network_and_not_in_the_one_beside_it(monkeypatch):
+    looks = {}
+    screen = inside_ask.screen
+
+    def seen(subject, look):
+        looks.setdefault(subject.network.key, []).append(look.off)
+        return screen(subject, look)
+
+    monkeypatch.setattr(inside_ask, "screen", seen)
+    opened(off=f"{NODES[1].name}:0", beside="network:cats-dogs")
+    assert any(looks["objects"])
+    assert not any(looks["cats-dogs"])

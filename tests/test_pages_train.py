@@ -30,7 +30,7 @@ from cnnviz.training.config import Augmentation, ConfigError, TrainingConfig
 from cnnviz.training.device import Device
 from cnnviz.training.queue import Bounds, Queue, QueueError
 from cnnviz.training.record import Run
-from cnnviz.ui import markup, runs, train_photos, train_results, train_settings
+from cnnviz.ui import card, markup, runs, train_photos, train_results, train_settings
 from cnnviz.ui.uploads import COMPARING, UploadStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -433,6 +433,10 @@ def with_zip(data: bytes, name: str = "pets.zip") -> AppTest:
         (zipped({"cats/a.png": photo(1), "cats/b.png": photo(2)}), "one class only (cats)"),
         (zipped({"cats/a.png": photo(1), "dogs/b.png": photo(2)}), "cats has 1"),
         (
+            zipped({f"{name}.png": photo(n) for n, name in enumerate(("cats/1", "cats/2", "dogs/1", "dogs/2"))}),
+            "Each class of “my_[pets](x)” needs 3 pictures or more, but cats has 2, dogs has 2; add",
+        ),
+        (
             zipped({"../../evil.png": photo(1), "/etc/x.png": photo(2)}),
             "holds no pictures (../../evil.png: has a name that leads out of the zip; /etc/x.png: has a name that "
             "leads out of the zip); put one folder of pictures per class into it",
@@ -482,7 +486,7 @@ def test_what_cannot_be_used_is_not_counted():
         (PETS, [], {"photos": 73_000}, "take 0.1 MB at the network’s input size"),
         (PETS, [], {"pictures": 23}, "These are 24 pictures, and a run here takes at most 23; give fewer."),
         (
-            {"cats/1.png": photo(1), "cats/2.png": photo(2), "dogs/1.png": photo(3), "dogs/2.png": b"x"},
+            {f"cats/{n}.png": photo(n % 2) for n in range(3)} | {f"dogs/{n}.png": photo(n + 9) for n in range(3)},
             [],
             {},
             "The class cats has 2 different pictures only to learn from, and 3 are needed",
@@ -569,7 +573,9 @@ def test_the_box_of_consent_stands_above_the_button_and_its_sentence_between_the
 
 
 def test_nothing_is_stored_without_consent(submitted: list[Run], tmp_path: Path):
+    assert "It stays in this app’s memory until you train with it." in text(opened(TRAIN, data="own"))
     app = with_zip(zipped(PETS))
+    assert "Picked: pets.zip" in text(app)
     assert "24 pictures: cats: 12 · dogs: 12" in text(app)
     assert app.checkbox(key="consent").label == train_photos.CONSENT
     app.button(key="train").click().run()
@@ -598,6 +604,17 @@ def test_findings_can_be_left_out(submitted: list[Run]):
     assert "cats/00.png" in names
     assert "cats/again.png" not in names
     assert len(names) == 24
+
+
+def test_findings_say_what_to_do_about_them():
+    more = {f"cats/more{n}.png": photo(n + 500) for n in range(30)}
+    app = with_zip(zipped(PETS | more))
+    assert "3.5 times as many as dogs. Turn on “Count rare classes more”" in text(app)
+    label = app.checkbox(key="leave_out_small-file").label.replace("\\", "")
+    assert label == (
+        "Leave out: 54 pictures take less than 10,000 bytes each: often thumbnails or empty pictures; leave unticked "
+        "if yours are small on purpose."
+    )
 
 
 def test_names_from_a_zip_cannot_become_markup():
@@ -702,6 +719,49 @@ def test_pictures_that_only_the_worker_can_open_are_shown_from_what_it_kept(tmp_
         assert markup.picture(markup.rgb(pictures[row]), 64, "").split('"')[1] in tiles
 
 
+@pytest.mark.parametrize(
+    ("right", "luck"),
+    [
+        (15, True),  # 50 % of 30, 33.2 to 66.8
+        (20, True),  # 48.8 to 80.8
+        (21, False),  # 52.1 to 83.3
+        (9, False),  # 16.7 to 47.9: worse than guessing
+    ],
+)
+def test_a_score_that_may_be_guessing_says_so(right: int, luck: bool):
+    truth = np.arange(30) % 2
+    said = np.where(np.arange(30) < right, truth, 1 - truth)
+    answers = np.where(np.arange(2) == said[:, np.newaxis], 0.9, 0.1)
+    words = card.measured(evaluation.scores(answers, truth, ("a", "b")), "photos")
+    assert ("Guessing lies inside this range, so this may be luck." in words) == luck
+
+
+@pytest.mark.parametrize(
+    ("taken", "shown"),
+    [
+        ([0, 1, 2, 3], "after epoch 2, the kept one"),
+        ([0, 3], "after epoch 3"),
+        ([0], "before training"),
+    ],
+)
+def test_a_finished_run_opens_on_the_epoch_that_is_kept(tmp_path: Path, taken: list[int], shown: str):
+    run = finished(tmp_path)
+    events = (run.path / "events.jsonl").read_text().splitlines(keepends=True)
+    events[-1] = events[-1].replace('"best": true', '"best": false')
+    (run.path / "events.jsonl").write_text("".join(events))
+    for epoch in taken:
+        np.savez(run.snapshots / f"{epoch:05d}.npz", kernels=np.ones((3, 3, 1, 2), np.float32), names=np.array([]))
+    app = opened(TRAIN, run=run.id)
+    assert not app.exception
+    assert f"First-layer kernels {shown}" in [one.value for one in app.subheader]
+    slider = app.select_slider(key=f"epoch_past_{run.id}_2")
+    assert slider.options == ["0", "1", "2, kept", "3"]
+    slider.set_value(3).run()
+    assert not app.exception
+    last = "after epoch 3" if 3 in taken else "before training"
+    assert f"First-layer kernels {last}" in [one.value for one in app.subheader]
+
+
 @pytest.mark.parametrize("query", [{"truth": "7", "said": "<b>"}, {"truth": "x" * LONG}, {"said": "-1", "data": "own"}])
 def test_no_link_breaks_the_results(query: dict[str, str], tmp_path: Path):
     app = opened(TRAIN, run=finished(tmp_path).id, **query)
@@ -729,6 +789,9 @@ def test_keeping_needs_a_name_and_puts_the_network_among_the_others(tmp_path: Pa
     app.text_input(key=f"name_{run.id}").set_value("  Faces *1*  ").run()
     app.button(key="keep").click().run()
     assert run.state().kept == "Faces *1*"
+    assert app.title[0].value == "Trained “Faces \\*1\\*”"
+    assert "Kept as “Faces *1*”" in text(app)
+    assert "drawn faces" in text(app)
     assert json.loads(run.card.read_text())["title"] == "Faces *1*"
     assert "Faces \\*1\\*" in [one.value for one in opened(NETWORKS).subheader]
     assert "Faces \\*1\\*" not in [one.value for one in opened(NETWORKS, OTHER).subheader]
@@ -808,6 +871,22 @@ def test_a_run_in_line_says_where_it_stands_and_for_how_long(
     assert message in text(app)
     assert app.button(key="steer_stop").label == "Leave the line"
     assert not app.get("skeleton"), "nothing is about to be drawn"
+
+
+def test_behind_a_paused_run_of_the_same_owner_the_page_says_what_to_do(monkeypatch, tmp_path: Path):
+    ahead = record.create(tmp_path, TrainingConfig("drawn-shapes"), OWNER)
+    ahead.set_state(state="running", paused=True)
+    run = record.create(tmp_path, TrainingConfig("drawn-faces"), OWNER)
+    monkeypatch.setattr(Queue, "place", lambda *_: 1)
+    monkeypatch.setattr(Queue, "held_up_by", lambda *_: ahead)
+    app = opened(TRAIN, run=run.id)
+    assert "Next in line · waits for a paused run of yours: go on with that one, or stop it" in text(app)
+    assert "starts by itself" not in text(app)
+    app.button(key="open_paused").click().run()
+    assert app.query_params["run"] == ahead.id
+    words = text(opened(TRAIN))
+    assert "paused · just now" in words
+    assert "training now" not in words
 
 
 def test_a_run_without_a_whole_epoch_is_started_again_and_not_gone_on_with(tmp_path: Path):

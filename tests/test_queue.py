@@ -683,6 +683,38 @@ def test_a_paused_run_gives_way_after_a_while_if_others_wait(make, monkeypatch):
     assert run.state().state == "stopped"
 
 
+@pytest.mark.parametrize(
+    ("slots", "paused", "owner", "held_up_by"),
+    [
+        ([CPU], [0], "a", 0),
+        ([CPU], [], "a", None),
+        ([CPU], [0], "b", None),  # it gives way to others by itself
+        (CARDS, [0, 1], "a", 0),
+        (CARDS, [1], "a", None),  # the other card will be free
+    ],
+)
+def test_a_run_behind_its_owners_paused_run_is_held_up_and_nobody_knows_how_long(
+    make, slots, paused, owner, held_up_by
+):
+    line = make(*slots)
+    runs = [line.submit(config(number), "a") for number in range(len(slots))]
+    for run in runs:
+        at_work(run)
+        with (run.path / "events.jsonl").open("a") as file:
+            for kind, at, step in (("start", 0, 0), ("step", 10, 100)):
+                file.write(json.dumps({"kind": kind, "seconds": at, "step": step, "epochs": 4, "steps": 100}) + "\n")
+    waiting = line.submit(config(9), owner)
+    assert line.wait(waiting) == pytest.approx(30, abs=1)
+    for index in paused:
+        line.pause(runs[index])
+    assert line.held_up_by(waiting) == (None if held_up_by is None else runs[held_up_by])
+    assert (line.wait(waiting) is None) == (held_up_by is not None)
+    assert line.held_up_by(runs[0]) is None
+    for index in paused:
+        line.go(runs[index])
+    assert line.held_up_by(waiting) is None
+
+
 def test_a_pause_is_no_time_at_work(make, monkeypatch):
     monkeypatch.setattr(queue, "_LOOK", 0.05)
     monkeypatch.setattr(queue, "_TIDY", 0.05)

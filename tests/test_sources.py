@@ -524,7 +524,7 @@ def test_a_number_chooses_by_the_seed(tmp_path: Path) -> None:
     [
         ({"cats": 2, "dogs": 2}, 2, ""),
         ({"cats": 500}, 2, "one class only .cats."),
-        ({"cats": 9, "dogs": 1}, 2, "needs 2 pictures or more, but dogs has 1;"),
+        ({"cats": 9, "dogs": 1}, 2, "“.*” needs 2 pictures or more, but dogs has 1;"),
         ({"cats": 9, "dogs": 0}, 1, "dogs has 0"),
         ({"cats": 9, "dogs": 10}, 10, "cats has 9;"),
         ({str(number): 1 for number in range(9)}, 2, "4 has 1 and so on;"),

@@ -519,3 +519,22 @@ def test_what_is_switched_off_is_off_in_the_trace_too(switched: Look) -> None:
         else:
             assert not faults(one, step)
     assert bool(ended) == bool(switched.off)
+
+
+@pytest.mark.parametrize("kind", ["Conv2D", "DepthwiseConv2D", "SeparableConv2D"])
+def test_every_convolution_with_a_softmax_of_its_own_is_traced_through_it(kind: str) -> None:
+    import keras
+    from keras import layers
+
+    forward, scenes, trace = net("forward"), net("scene"), net("trace")
+
+    settings = {"DepthwiseConv2D": {"depth_multiplier": 2}}.get(kind, {"filters": 6})
+    given = keras.Input((5, 5, 3))
+    layer = getattr(layers, kind)(**settings, kernel_size=3, padding="same", activation="softmax", name="conv")
+    model = randomized(keras.Model(given, layer(given)))
+    picture = np.random.default_rng(1).integers(0, 2, (5, 5, 3), np.uint8)
+    arrays = forward.outputs(model, picture[None].astype(np.float32))
+    one = scenes.scene_of(model, card(Preprocessing(5, 5, "rgb"), LABELS), picture, Look(), arrays)
+    step = trace.step_at(one, Place("conv", (1, 2, 4)))
+    assert (step.form, step.count, step.end) == ("softmax", 6, "")
+    assert step.result == pytest.approx(float(arrays["conv"][1, 2, 4]), rel=1e-4)

@@ -57,7 +57,7 @@ def require_classes(dataset: Dataset, pictures: int = 2) -> None:
     small = [f"{label} has {counts[index]}" for index, label in enumerate(dataset.labels) if counts[index] < pictures]
     if small:
         raise DataError(
-            f"Each class of {dataset.name} needs {pictures} pictures or more, but {', '.join(small[:5])}"
+            f"Each class of “{dataset.name}” needs {pictures} pictures or more, but {', '.join(small[:5])}"
             f"{' and so on' if len(small) > 5 else ''}; add pictures or leave the class out."
         )
 

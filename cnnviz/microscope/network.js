@@ -207,6 +207,7 @@ function mountNetwork(root, where) {
     lines.push(layer.shape)
     const mark = layer.off.includes(channel) ? "x" : layer.marks[layer.shown ? channel : tile.n]
     if (mark === "x") lines.push("switched off")
+    if (mark === "n") lines.push(layer.words.n)
     if (mark === "d") lines.push(layer.words.d)
     if (mark === "s") lines.push(layer.words.s)
     const unit = layer.units?.[channel] ?? (layer.vector ? `unit ${channel}` : `channel ${channel}`)

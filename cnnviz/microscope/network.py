@@ -14,7 +14,7 @@ layer    {"name", "title": "block 1 conv 2", "short": "conv", "group", "block": 
          "shape": "32 × 32 × 16", "count": channels, "vector": maps are single cells, "picture", "scale",
          "shown": channel of each map or null where they are all, "pictured": which map stands for the layer, "units":
          names of a vector's units or null, "statsAt": offset of float32 (4, count of maps), least, largest, mean and
-         share of zeros, or null, "marks": a letter a map, "d" dead, "s" saturated, "." neither, "words": {"d", "s"},
+         share of zeros, or null, "marks": a letter a map, "n" NaN, "d" dead, "s" saturated, ".", "words": of these,
          "off": channels}; the part answers with the trigger "open" {"layer", "channel" or null}, "" to close
 mosaic   {"name", "picture": of all tiles, "tile": [rows, columns], "across": tiles a row, "order": channel by place,
          "words", "marks": by place, "off", "channel", "switchable", "kernels": a picture with a kernel a channel or

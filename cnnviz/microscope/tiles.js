@@ -26,7 +26,7 @@ function drawTile(context, sheet, picture, n, [x, y, width, height]) {
   context.drawImage(sheet, 0, n * rows, columns, rows, x, y, width, height)
 }
 
-// What a mark looks like: a stroke through a dead map, a filled corner on a saturated one, a cross on one switched off.
+// What a mark looks like: the color of NaN with the word on a map with one, a stroke through a dead map, a filled corner on a saturated one, a cross on one switched off.
 function drawMark(context, mark, [x, y, width, height], dense) {
   const side = Math.max(5 * dense, Math.min(width, height) * 0.34)
   const lines = (...points) => {
@@ -50,7 +50,17 @@ function drawMark(context, mark, [x, y, width, height], dense) {
   context.clip()
   if (mark === "d") lines([x, y + height, x + width, y])
   else if (mark === "x") lines([x, y, x + width, y + height], [x, y + height, x + width, y])
-  else if (mark === "s") {
+  else if (mark === "n") {
+    context.fillStyle = "#C026D3"
+    const tall = Math.min(height, 14 * dense)
+    context.fillRect(x, y, width, tall)
+    if (width >= 26 * dense && tall >= 12 * dense) {
+      context.font = `${11 * dense}px sans-serif`
+      context.textBaseline = "middle"
+      context.fillStyle = "#FFFFFF"
+      context.fillText("NaN", x + 2 * dense, y + tall / 2)
+    }
+  } else if (mark === "s") {
     context.beginPath()
     context.moveTo(x, y)
     context.lineTo(x + side, y)

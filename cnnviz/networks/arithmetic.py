@@ -87,7 +87,8 @@ def logits(layer: Any, inputs: Sequence[Array], index: Index) -> NDArray[np.floa
         bias = array_of(layer.bias).astype(np.float64) if layer.use_bias else 0.0
         with np.errstate(all="ignore"):
             return np.asarray(inputs[0][index[:-1]].astype(np.float64) @ kernel + bias)
-    each = (calculate(layer, inputs, (*index[:-1], unit)) for unit in range(layer.filters))
+    units = layer.compute_output_shape((1, *inputs[0].shape))[-1]
+    each = (calculate(layer, inputs, (*index[:-1], unit)) for unit in range(units))
     return np.array([total(terms)[0] for terms in each])
 
 

@@ -20,12 +20,16 @@ another shape, an unknown layer or channel. NaN and infinite numbers are no erro
 
 Look, Screen, Maps, Answer, Mosaic, Fields and Kernels stand in cnnviz/graph.py, without keras. Levels are rows of the
 tables of display.signed_scale and display.heat_scale: 0..254 from Maps.low to Maps.high, 0 of a signed scale at 127,
-255 for NaN. A picture's activations are computed once for all of these, and kept within MAX_KEPT and MAX_BYTES.
+255 for NaN. A picture's activations are computed once for all of these, and kept within MAX_KEPT and MAX_BYTES, until
+they were not used for an hour.
 """
 
+import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import blake2b
 from itertools import count as counter
 from pathlib import Path
@@ -38,10 +42,12 @@ from cnnviz import graph as plain
 from cnnviz import maps as measure
 from cnnviz.cards import Card
 from cnnviz.graph import Answer, Fields, Floats, Kernels, Levels, Look, Maps, Mosaic, Node, Order, Screen
+from cnnviz.kept import IDLE_SECONDS
 from cnnviz.networks import NetworkError, classifier, forward, receptive, weights
 
 MAX_BYTES = 256 * 2**20  # of activations that are kept; one picture's may be more
 MAX_KEPT = 32  # pictures at most, so that photo after photo does not fill the memory
+_SWEEP_SECONDS = 60
 MAX_CELLS = 600_000  # of all maps that a screen sends
 MAX_CHANNELS = 64  # of a layer with maps that a screen sends
 # each channel of what they give comes from the same one of what they get, where these are equally many
@@ -63,6 +69,9 @@ class Work:
 
 # of a Work only what does not hold the network in memory
 _kept: OrderedDict[Any, tuple[dict[str, Floats], dict[str, measure.Statistics]]] = OrderedDict()
+_used: dict[Any, float] = {}  # when, by _clock
+_lock = threading.Lock()  # round both
+_clock = time.monotonic
 _numbers = counter()
 
 
@@ -236,13 +245,38 @@ def _work(folder: str | Path, picture: Pixels, look: Look) -> Work:
     # a number for the network: a new one in the same folder, or one read again, gets another
     number = forward.beside(found, "number", lambda: next(_numbers))
     key = (number, blake2b(picture.tobytes(), digest_size=16).digest(), look.switches)
-    if key not in _kept:
+    with _lock:
+        held = _kept.get(key)
+    if held is None:
         x = card.preprocessing.scaled(picture)[np.newaxis]
-        _kept[key] = (forward.outputs(model, x, dict(look.off), look.linear), {})
+        held = (forward.outputs(model, x, dict(look.off), look.linear), {})
+    with _lock:
+        _kept[key], _used[key] = held, _clock()
+        _kept.move_to_end(key)
         while len(_kept) > MAX_KEPT or (len(_kept) > 1 and _bytes() > MAX_BYTES):
-            _kept.popitem(last=False)
-    _kept.move_to_end(key)
-    return Work(found, card, look, *_kept[key])
+            del _used[_kept.popitem(last=False)[0]]
+    _forget_often()
+    return Work(found, card, look, *held)
+
+
+def forget() -> None:
+    """Let go of what was not used for an hour: with the input, it is somebody's photo."""
+    with _lock:
+        limit = _clock() - IDLE_SECONDS
+        while _kept and _used[next(iter(_kept))] <= limit:
+            del _used[_kept.popitem(last=False)[0]]
+
+
+@cache
+def _forget_often() -> None:
+    """Begin to forget each minute, in a thread of its own: an idle process is asked nothing."""
+
+    def often() -> None:
+        while True:
+            time.sleep(_SWEEP_SECONDS)
+            forget()
+
+    threading.Thread(target=often, name="forget", daemon=True).start()
 
 
 def _bytes() -> int:
@@ -273,6 +307,7 @@ def _maps(work: Work, node: Node, ends: measure.Ends, weight: Floats | None, blo
     height, width, channels = node.size
     last = node.name in (*work.found.outputs, work.found.logits)
     at_ends = np.zeros(channels, np.bool_)
+    nan = np.isnan(one.max) | _nan_weights(work.found).get(node.name, np.False_)
     if node.activation in ("sigmoid", "tanh") and node.name not in work.look.linear and not last:
         block = blocks.get(node.name)
         at_ends = measure.saturated(
@@ -291,12 +326,34 @@ def _maps(work: Work, node: Node, ends: measure.Ends, weight: Floats | None, blo
         one.max,
         one.min,
         one.zeros,
-        one.dead & (not last and bool(node.inputs)),
+        one.dead & (not last and bool(node.inputs)) & ~nan,
         at_ends,
         weight,
         node.parameters / max(1, work.found.parameters),
         node.multiply_adds / max(1, work.found.multiply_adds),
+        nan=nan,
     )
+
+
+def _nan_weights(found: forward.Plan) -> dict[str, NDArray[np.bool_]]:
+    """(channels,) by node: whether the weights that make a channel hold a NaN; without the nodes that have none."""
+
+    def read() -> dict[str, NDArray[np.bool_]]:
+        nan: dict[str, NDArray[np.bool_]] = {}
+        for name, operation in found.operations.items():
+            channels = found.by_name[name].size[2] if name in found.by_name else 0
+            for which in ("kernel", "depthwise_kernel", "pointwise_kernel", "bias"):
+                weights = getattr(operation, which, None)
+                if weights is None or not channels:
+                    continue
+                values = np.isnan(np.asarray(weights, np.float32))
+                if values.any():
+                    of = values.reshape(-1, channels).any(axis=0) if values.size % channels == 0 else np.True_
+                    nan[name] = nan.get(name, np.zeros(channels, np.bool_)) | of
+        return nan
+
+    made: dict[str, NDArray[np.bool_]] = forward.beside(found, "nan weights", read)
+    return made
 
 
 def _with_channel(found: forward.Plan, layer: str, channel: int) -> Node:

@@ -19,7 +19,7 @@ def axis_inputs(at: int, taps: int, stride: int, dilation: int, size: int, paddi
 
 
 def before(taps: int, stride: int, dilation: int, size: int, padding: str) -> int:
-    """Cells of padding before an axis of this size; ValueError for paddings other than valid and same."""
+    """Cells of padding before an axis of this size; Unsupported for paddings other than valid and same."""
     if padding not in ("valid", "same"):
         raise Unsupported(f"This app does not know the padding {padding[:20]!r}.")
     if padding == "valid":

@@ -86,7 +86,8 @@ def one_class(history: History) -> Advice | None:
     return Advice(
         "one_class",
         f"The network calls all {sum(answers):,} validation pictures {name}.",
-        "Give it a few more epochs; if it stays so, try a third of the learning rate, or turn on class weights.",
+        "Give it a few more epochs; if it stays so, try a third of the learning rate, or turn on “Count rare "
+        "classes more”.",
     )
 
 
@@ -172,7 +173,7 @@ def small_class(history: History) -> Advice | None:
             return Advice(
                 "small_class",
                 f"“{labels[least]}” has {counts[least]:,} training pictures, “{labels[most]}” has {counts[most]:,}.",
-                f"Add pictures of “{labels[least]}”, or turn on class weights.",
+                f"Add pictures of “{labels[least]}”, or turn on “Count rare classes more”.",
             )
         return None
     others = (1 - history.majority) / max(1, len(labels) - 1)
@@ -181,7 +182,7 @@ def small_class(history: History) -> Advice | None:
     return Advice(
         "small_class",
         f"{_percent(history.majority)} of the validation pictures are of one of the {len(labels)} classes.",
-        "Add pictures of the smaller classes, or turn on class weights.",
+        "Add pictures of the smaller classes, or turn on “Count rare classes more”.",
     )
 
 

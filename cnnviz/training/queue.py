@@ -179,6 +179,8 @@ class Queue:
             place = self.place(run)
             if not place:
                 return place
+            if self.held_up_by(run) is not None:
+                return None
             left = [order.seconds_left() for order in self._working.values()]
             known = [seconds for seconds in left if seconds is not None]
             if len(known) < len(left) or not known:
@@ -189,6 +191,17 @@ class Queue:
             for _ in range(place - 1):
                 free = sorted([free[0] + sum(lengths) / len(lengths), *free[1:]])
             return free[0]
+
+    def held_up_by(self, run: Run) -> Run | None:
+        """The paused run of the same owner that this one waits behind; None where the end of another frees a device."""
+        with self._lock:
+            order = next((order for order in self._line if order.run.id == run.id), None)
+            if order is None:
+                return None
+            at = {worker.device: ahead for worker, ahead in self._working.items()}
+            ahead = [at.get(device) for device in self._may(order.device)]
+            paused = [one.run for one in ahead if one is not None and one.paused and one.owner == order.owner]
+            return paused[0] if paused and len(paused) == len(ahead) else None
 
     def device(self, run: Run) -> Device | None:
         """The device that this run is at work on, or None."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from cnnviz import evaluation
-from cnnviz.cards import Card, write_card
+from cnnviz.cards import Card, sure_from, write_card
 from cnnviz.data.dataset import Dataset
 from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.data.sources import FETCHED
@@ -53,8 +53,8 @@ def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, d
         scores["references"] = [
             {"what": one.what, "lowest": one.lowest, "highest": one.highest} for one in prepared.dataset.references
         ]
-    if config.foreign and threshold is not None:
-        scores["foreign"] = foreign(model, config, preprocessing, threshold, say)
+    if config.foreign:
+        scores["foreign"] = foreign(model, config, preprocessing, sure_from(threshold), say)
     card = Card(
         name=run.id,
         title=f"{prepared.dataset.name}: {', '.join(labels[:4])}{' …' if len(labels) > 4 else ''}"[:80],

@@ -17,7 +17,7 @@ from cnnviz.data.arrangement import beside, natural, shown
 from cnnviz.data.dataset import DataError
 from cnnviz.engine import EngineError, State
 from cnnviz.many import Row
-from cnnviz.networks import NetworkError, stamp
+from cnnviz.networks import NetworkError
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.store import Store
 
@@ -51,12 +51,8 @@ def given(dropped: Sequence[tuple[str, bytes]]) -> Given:
     files: list[File] = []
     notes: list[str] = []
     size = sum(len(data) for _, data in dropped)
-    if size > MAX_BYTES:
-        note = (
-            f"These files have {size / 1e6:,.0f} MB together, and at most {MAX_BYTES / 1e6:.0f} MB can be held; "
-            "drop fewer or smaller ones."
-        )
-        return Given(_title(dropped), (), (note,), 0)
+    if refused := too_large([name for name, _ in dropped], size):
+        return refused
     for name, data in dropped:
         name = shown(name)  # noqa: PLW2901
         if not (name.lower().endswith(".zip") or data.startswith(_ZIP)):
@@ -75,7 +71,18 @@ def given(dropped: Sequence[tuple[str, bytes]]) -> Given:
             + (f", without {' and '.join(left)}." if left else ".")
         )
         files = kept
-    return Given(_title(dropped), tuple(files), tuple(notes), size)
+    return Given(_title([name for name, _ in dropped]), tuple(files), tuple(notes), size)
+
+
+def too_large(names: Sequence[str], size: int) -> Given | None:
+    """The sentence in place of files of so many bytes together, or None where they may be held."""
+    if size <= MAX_BYTES:
+        return None
+    note = (
+        f"These files have {size / 1e6:,.0f} MB together, and at most {MAX_BYTES / 1e6:.0f} MB can be held; "
+        "drop fewer or smaller ones."
+    )
+    return Given(_title(names), (), (note,), 0)
 
 
 def start_with() -> Given:
@@ -84,8 +91,8 @@ def start_with() -> Given:
     return Given("the sample pictures", files, (), 0)
 
 
-def _title(dropped: Sequence[tuple[str, bytes]]) -> str:
-    return shown(dropped[0][0]) if len(dropped) == 1 else f"{len(dropped):,} files"
+def _title(names: Sequence[str]) -> str:
+    return shown(names[0]) if len(names) == 1 else f"{len(names):,} files"
 
 
 def _spread(files: list[File]) -> list[File]:
@@ -112,12 +119,17 @@ def _unpacked(name: str, data: bytes, notes: list[str]) -> list[File]:
     return files
 
 
+class _Stopped(Exception):
+    """Stop was pressed while the batch stood in the engine's line."""
+
+
 @dataclass(eq=False)
 class Batch:
     """An owner's files and a network's answers to them. rows: one a file, in their order, as far as it has come.
 
     problem: one sentence where a network cannot answer, or "". waits: what it waits for, in a sentence, or "".
-    stop: set to end the work; `go` takes it up again.
+    network, by: networks.stamp and title of the one that answers. stop: set to end the work; `go_on` takes it up again.
+    All tabs of the owner share it, whatever network each of them shows: each method names the network by its stamp.
     """
 
     owner: str
@@ -125,9 +137,11 @@ class Batch:
     rows: list[Row] = field(default_factory=list)
     problem: str = ""
     waits: str = ""
-    network: tuple[str, ...] = ()  # networks.stamp of the one that answers
+    network: tuple[str, ...] = ()
+    by: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)  # round what says whose rows these are
 
     @property
     def total(self) -> int:
@@ -142,38 +156,44 @@ class Batch:
         """Whether it ended before the last file."""
         return not self.busy and len(self.rows) < self.total
 
-    def answered_by(self, network: Network) -> None:
-        """Have this network answer, from the first file on, unless it did or does already."""
-        try:
-            now = stamp(network.folder)
-        except NetworkError as error:
-            self.end()
-            self.problem, self.network = str(error), ()
-            return
-        if now != self.network:
-            self.end()
-            self.network, self.rows = now, []
-            self.go(network)
+    def answers(self, now: tuple[str, ...]) -> list[Row] | None:
+        """The rows so far, if they are those of the network with this stamp, else None."""
+        with self._lock:
+            return list(self.rows) if self.network == now else None
 
-    def go(self, network: Network) -> None:
-        """Answer the files that have no row yet, in a thread."""
-        if self.busy:
-            return
-        self.problem, self.stop = "", threading.Event()
-        arguments = (network, self.rows, self.stop)
-        self._thread = threading.Thread(target=self._work, args=arguments, name="many photos", daemon=True)
-        self._thread.start()
+    def answered_by(self, network: Network, now: tuple[str, ...]) -> None:
+        """Have this network, with this stamp, answer, from the first file on, unless it did or does already."""
+        with self._lock:
+            if now != self.network:
+                self.end()
+                self.network, self.by, self.rows = now, network.card.title, []
+                self._go(network)
+
+    def go_on(self, network: Network, now: tuple[str, ...]) -> None:
+        """Answer the files that have no row yet, in a thread; nothing, where another network answers by now."""
+        with self._lock:
+            if now == self.network and not self.busy:
+                self._go(network)
 
     def end(self) -> None:
         """Have the thread leave off; what it still answers goes nowhere."""
-        self.stop.set()
-        self._thread = None
+        with self._lock:
+            self.stop.set()
+            self._thread = None
+
+    def _go(self, network: Network) -> None:
+        self.problem, self.waits, self.stop = "", "", threading.Event()
+        arguments = (network, self.rows, self.stop)
+        self._thread = threading.Thread(target=self._work, args=arguments, name="many photos", daemon=True)
+        self._thread.start()
 
     def _work(self, network: Network, rows: list[Row], stop: threading.Event) -> None:
         files = ((file.name, file.data) for file in self.given.files[len(rows) :])
         problem = ""
 
         def say(state: State) -> None:
+            if stop.is_set():
+                raise _Stopped
             self.waits = state.sentence
 
         try:
@@ -182,13 +202,17 @@ class Batch:
                 if stop.is_set():
                     return
                 rows.append(row)
+        except _Stopped:
+            return
         except (NetworkError, EngineError) as error:
             problem = str(error)
         except Exception:  # this thread's last chance to say that it ends
             traceback.print_exc()
             problem = "These photos could not all be answered; try it with fewer of them."
-        if problem and rows is self.rows:
-            self.problem = problem
+        finally:
+            with self._lock:
+                if rows is self.rows:
+                    self.problem, self.waits = problem, ""
 
 
 BATCHES = Store[Batch](lambda batch: batch.given.size, let_go=Batch.end)
@@ -227,17 +251,27 @@ def csv_text(rows: Sequence[Row], card: Card, sure_from: float, true: Sequence[i
     """A line a file: file, answer, probability, sure, true class, error, then the probability of each class."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["file", "answer", "probability", "sure", "true class", "error", *card.labels])
+    labels = [_cell(label) for label in card.labels]
+    writer.writerow(["file", "answer", "probability", "sure", "true class", "error", *labels])
     for row, truth in zip(rows, true, strict=False):
-        known = "" if truth is None else card.labels[truth]
-        name = f"'{row.name}" if row.name.startswith(("=", "+", "-", "@")) else row.name  # no formula in a spreadsheet
+        known, name = "" if truth is None else labels[truth], _cell(row.name)
         if row.scores is None:
-            writer.writerow([name, "", "", "", known, row.error, *("" for _ in card.labels)])
+            writer.writerow([name, "", "", "", known, _cell(row.error), *("" for _ in card.labels)])
             continue
         p = row.scores[row.label]
         values = [f"{row.scores[label]:.6f}" for label in card.labels]
-        writer.writerow([name, row.label, f"{p:.6f}", "yes" if p >= sure_from else "no", known, "", *values])
+        writer.writerow([name, _cell(row.label), f"{p:.6f}", "yes" if p >= sure_from else "no", known, "", *values])
     return file.getvalue()
+
+
+def _cell(text: str) -> str:
+    """A text as no spreadsheet takes it for a formula."""
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) or text[:1] in ("\t", "\r") else text
+
+
+def in_its_place(kind: str, sentence: str) -> str:
+    """A CSV or JSON file that holds a sentence, where there is nothing else to give."""
+    return f"error\n{_cell(sentence)}\n" if kind == "CSV" else json.dumps([{"error": sentence}], ensure_ascii=False)
 
 
 def json_text(rows: Sequence[Row], sure_from: float) -> str:

@@ -47,10 +47,13 @@ def score(card: Card) -> str:
 def measured(scores: Scores, what: str, more: str = "") -> str:
     """A score of `what` was looked at, as sentences over lines from 0 to 100 %; more: further ones. HTML."""
     low, high = scores.interval
+    luck = ""
+    if low <= scores.majority <= high and scores.majority < 1:  # with one class there is nothing to guess
+        luck = " Guessing lies inside this range, so this may be luck."
     lines = [
         _against(
             f"<strong>{percent(scores.accuracy)}</strong> of {scores.n:,} {what} right; with 95 % confidence it is "
-            f"{percent(low)} to {percent(high)} of all such pictures.",
+            f"{percent(low)} to {percent(high)} of all such pictures.{luck}",
             scores.accuracy,
             (low, high),
         ),

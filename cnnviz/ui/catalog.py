@@ -52,13 +52,22 @@ def choose(known: Mapping[str, Network]) -> Network:
 
     known: as `networks` gives it, not empty. The choice goes along from page to page.
     """
-    first = FIRST if FIRST in known else next(iter(known))
+    first = _first(known)
     # on Train `?network=` names an architecture, which came along from there
     if (held := st.session_state.get(PARAM)) not in known and held in PRESETS:
         st.session_state[PARAM] = first
     address.kept(PARAM, first)
     titles = {key: f"{one.card.title} (yours)" if one.own else one.card.title for key, one in known.items()}
     return known[address.choice("Network", PARAM, titles, first, _nothing, _nothing)]
+
+
+def in_hand(known: Mapping[str, Network]) -> Network:
+    """The network that `choose` shows, for fragments that run without it."""
+    return known.get(str(st.session_state.get(PARAM) or "")) or known[_first(known)]
+
+
+def _first(known: Mapping[str, Network]) -> str:
+    return FIRST if FIRST in known else next(iter(known))
 
 
 def _nothing() -> None:

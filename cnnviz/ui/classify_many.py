@@ -1,5 +1,7 @@
 """Classify, many photos: what is dropped, how far the answers are, the table of them, and files to take away."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from cnnviz import display
 from cnnviz.data.archive import MAX_ARCHIVE_BYTES
 from cnnviz.many import Row
+from cnnviz.networks import NetworkError, stamp
 from cnnviz.ui import address, batches, classify_photo, classify_scores, frame
 from cnnviz.ui.batches import BATCHES, Batch
 from cnnviz.ui.card import percent
@@ -16,6 +19,7 @@ from cnnviz.ui.catalog import Network
 from cnnviz.ui.store import forget
 
 EVERY = 0.7  # seconds between two looks while answers come
+_ASKED = "many_asked"  # in the session: stamp of the network that this tab last had answer
 SORTS = ("file", "name", "answer", "p", "true")
 _HERE = Path(__file__).parent
 _table = st.components.v2.component(
@@ -43,14 +47,27 @@ def show(owner: str, network: Network) -> None:
         frame.problem(note, f"note_{number}")
     if not batch.given.files:
         return
-    batch.answered_by(network)
-    live = batch.busy
+    try:
+        now = stamp(network.folder)
+    except NetworkError as error:
+        frame.problem(str(error), "many")
+        return
+    # a network chosen in this tab answers at once, but no tab takes another's answers away just by being drawn
+    asked = st.session_state.get(_ASKED)
+    if not batch.network or (not batch.given.size if asked is None else asked != now):
+        batch.answered_by(network, now)
+    st.session_state[_ASKED] = now
+    live = batch.busy  # before the rows: of one that has ended they are all there
+    rows = batch.answers(now)
+    if rows is None:
+        _elsewhere(batch, network)
+        return
     st.fragment(_answers, run_every=EVERY if live else None)(owner, network, sure_from, live)
     if live:
         return
     with st.container(width=320):
         classify_photo.slider(network.card, sure_from)
-    classify_scores.show(batch, network.card)
+    classify_scores.show(rows, batch.given, network.card)
 
 
 def _uploader(owner: str) -> None:
@@ -72,7 +89,10 @@ def _take(owner: str, widget: str) -> None:
     files = [file for file in st.session_state[widget] or () if isinstance(file, UploadedFile)]
     if not files:
         return
-    BATCHES.put(owner, Batch(owner, batches.given([(file.name, file.getvalue()) for file in files])))
+    # before a byte of them is copied
+    refused = batches.too_large([file.name for file in files], sum(file.size for file in files))
+    given = refused or batches.given([(file.name, file.getvalue()) for file in files])
+    BATCHES.put(owner, Batch(owner, given))
     st.session_state["many_turn"] += 1
     for key in ("true_class", "said_class"):
         st.session_state[key] = ""
@@ -85,7 +105,9 @@ def _answers(owner: str, network: Network, sure_from: float, live: bool) -> None
     batch = BATCHES.get(owner)
     if batch is None or batch.busy != live:
         st.rerun()
-    rows = list(batch.rows)
+    rows = _rows(batch, network)
+    if rows is None:
+        st.rerun()
     if batch.busy:
         with st.container(horizontal=True, vertical_alignment="center", key="many_head"):
             st.progress(len(rows) / batch.total, _progress(batch, len(rows)))
@@ -96,6 +118,31 @@ def _answers(owner: str, network: Network, sure_from: float, live: bool) -> None
         _draw(batch, network, rows, sure_from)
     elif batch.busy:
         st.skeleton(height=240)
+
+
+def _rows(batch: Batch, network: Network) -> list[Row] | None:
+    """The answers of this network so far; None where it is gone, or another one answers by now."""
+    try:
+        return batch.answers(stamp(network.folder))
+    except NetworkError:
+        return None
+
+
+def _elsewhere(batch: Batch, network: Network) -> None:
+    """Say that these are another network's answers, and offer to have this one's instead."""
+    frame.problem(elsewhere(batch), "many")
+    st.button(
+        f"Answer them with {frame.escape(network.card.title)}",
+        key="many_here",
+        on_click=_answer_here,
+        args=(batch.owner, network),
+    )
+
+
+def elsewhere(batch: Batch) -> str:
+    return (
+        f"These photos are being answered by “{batch.by}” in another tab; go on there, or have them answered anew here."
+    )
 
 
 def _progress(batch: Batch, done: int) -> str:
@@ -143,7 +190,19 @@ def _stop(owner: str) -> None:
 def _go_on(owner: str, network: Network) -> None:
     batch = BATCHES.get(owner)
     if batch is not None:
-        batch.go(network)
+        _with(network, batch.go_on)
+
+
+def _answer_here(owner: str, network: Network) -> None:
+    batch = BATCHES.get(owner)
+    if batch is not None:
+        _with(network, batch.answered_by)
+
+
+def _with(network: Network, act: Callable[[Network, tuple[str, ...]], None]) -> None:
+    """Do it, unless the network is gone: then the page says so as it runs again."""
+    with suppress(NetworkError):
+        act(network, stamp(network.folder))
 
 
 def _file(kind: str, owner: str, network: Network, sure_from: float) -> str:
@@ -151,7 +210,9 @@ def _file(kind: str, owner: str, network: Network, sure_from: float) -> str:
     batch = BATCHES.get(owner)
     if batch is None:
         return ""
-    rows, true = list(batch.rows), batches.truths(batch.given, network.card.labels)
+    rows, true = _rows(batch, network), batches.truths(batch.given, network.card.labels)
+    if rows is None:
+        return batches.in_its_place(kind, elsewhere(batch))
     return (
         batches.csv_text(rows, network.card, sure_from, true) if kind == "CSV" else batches.json_text(rows, sure_from)
     )

@@ -1,6 +1,5 @@
 """Classify, one photo: the picture with what is cut off, the array that goes in, and the answer as bars."""
 
-import secrets
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,12 +12,11 @@ from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.engine import EngineError
 from cnnviz.images import Photo, Pixels
 from cnnviz.networks import NetworkError, stamp
-from cnnviz.ui import address, frame, markup
+from cnnviz.ui import address, asking, markup
 from cnnviz.ui.card import percent
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.markup import text
 
-EVERY = 0.5  # seconds between two looks at an engine that is not ready
 ROOM = 320  # px of the photo and of the input
 BARS = 5
 ANSWER_HEIGHT = 244  # px of headline and bars, so that nothing jumps when they come
@@ -85,7 +83,7 @@ def seen(pixels: Pixels, preprocessing: Preprocessing) -> str:
 
 def threshold(card: Card) -> float:
     """The confidence from which on an answer is sure: the card's, or what was set by hand, in `?sure=` (percent)."""
-    own = card.threshold if card.threshold is not None else 0.5
+    own = card.sure_from
     try:
         return min(max(int(address.kept("sure")), 0), 100) / 100
     except ValueError:
@@ -94,7 +92,7 @@ def threshold(card: Card) -> float:
 
 def slider(card: Card, now: float) -> None:
     """The threshold by hand; its own value stays the card's, which is finer than a percent."""
-    own = card.threshold if card.threshold is not None else 0.5
+    own = card.sure_from
     st.session_state["sure_shown"] = round(100 * now)
 
     def changed() -> None:
@@ -119,41 +117,22 @@ def ask(
     pictures: uint8 as Preprocessing.picture makes them, or float32 to go in as they are. key: what they depend on.
     turn: what they are for. While others are served first, a line says so.
     """
-    folder, place = str(network.folder), st.empty()
-
-    def say(state: engine.State) -> None:
-        place.caption(state.sentence or "The network is at work.")
-
-    # a tab of its own: its newer question replaces its older one, and not another tab's
-    tab = st.session_state.setdefault("tab", secrets.token_hex(4))
+    folder = str(network.folder)
+    place = asking.turn(st.session_state["owner"], f"classify/{turn}")
     try:
-        found: NDArray[np.float64] = engine.cached(
-            (*stamp(folder), *key),
-            "classifier.answers",
-            folder,
-            pictures,
-            pictures.dtype == np.uint8,
-            turn=f"{st.session_state['owner']}/classify/{turn}/{tab}",
-            say=say,
-        )
+        with asking.telling() as say:
+            found: NDArray[np.float64] = engine.cached(
+                (*stamp(folder), *key),
+                "classifier.answers",
+                folder,
+                pictures,
+                pictures.dtype == np.uint8,
+                turn=place,
+                say=say,
+            )
     except (EngineError, NetworkError) as error:
         return str(error)
-    finally:
-        place.empty()
     return found
-
-
-def waiting() -> None:
-    """What stands in an answer's place until the engine is ready: its outline, and why; then the page runs anew."""
-
-    def look() -> None:
-        state = engine.state()
-        if state.ready:
-            st.rerun()
-        st.markdown(f":material/hourglass_top: {frame.escape(state.sentence)}")
-        st.skeleton(height=ANSWER_HEIGHT - 40)
-
-    st.fragment(look, run_every=EVERY)()
 
 
 def headline(labels: Sequence[str], answer: Answer, sure_from: float) -> str:
@@ -196,17 +175,18 @@ def ranked(answer: Answer, most: int = BARS) -> list[int]:
 
 
 def worth(card: Card, answer: Answer) -> str:
-    """How often this very answer was right in the test, in a sentence; "" where nothing is known."""
+    """How often this very answer was right in the test, and that there is no answer but the classes."""
+    must = f"It has to call every picture one of its {len(card.labels)} classes, whatever it is shown."
     if card.test is None:
-        return ""
+        return must
     best = int(answer.argmax())
     called = sum(row[best] for row in card.test.confusion)
     label = card.labels[best]
     if not called:
-        return f"In its test it never said “{label}”."
+        return f"In its test it never said “{label}”. {must}"
     right = card.test.confusion[best][best]
     low, high = evaluation.wilson(right, called)
     return (
         f"In its test it said “{label}” {called:,} times and was right in {percent(right / called)} of them "
-        f"(95 % interval {display.number(100 * low, 3)} to {display.number(100 * high, 3)})."
+        f"(95 % interval {display.number(100 * low, 3)} to {display.number(100 * high, 3)}). {must}"
     )

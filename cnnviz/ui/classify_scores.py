@@ -1,5 +1,6 @@
 """Classify, many photos in folders named like the classes: the score, the confusion matrix, the photos of a cell."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from cnnviz.evaluation import Scores
 from cnnviz.many import Row
 from cnnviz.ui import address, batches, charts, confusion, frame, markup, train_results
 from cnnviz.ui import card as card_view
-from cnnviz.ui.batches import Batch
+from cnnviz.ui.batches import Given
 
 TILES = 48  # photos shown of a cell
 TRUE, SAID = "true_class", "said_class"  # in the URL, as labels
@@ -19,7 +20,7 @@ TRUE, SAID = "true_class", "said_class"  # in the URL, as labels
 
 @dataclass(frozen=True)
 class Scored:
-    """Answered photos whose true class is known. true, said: indices of labels, one a row."""
+    """Answered photos whose true class is known, each once. true, said: indices of labels, one a row."""
 
     rows: tuple[Row, ...]
     true: tuple[int, ...]
@@ -27,27 +28,36 @@ class Scored:
     scores: Scores
 
 
-def scored(batch: Batch, card: Card) -> Scored | None:
-    """The photos that can be scored, each file once; None where there is none."""
-    rows = list(batch.rows)
-    same, truths = batches.twins(rows), batches.truths(batch.given, card.labels)
-    chosen = [
-        (row, truth)
-        for index, (row, truth) in enumerate(zip(rows, truths, strict=False))
-        if truth is not None and row.scores is not None and index not in same
-    ]
-    if not chosen:
-        return None
-    kept, true = zip(*chosen, strict=True)
+def scored(rows: Sequence[Row], given: Given, card: Card) -> tuple[Scored | None, int]:
+    """The photos that can be scored, or None where there is none; and how many lie in folders of two or more classes.
+
+    Of those nobody knows the true class, so they are left out.
+    """
+    truths: dict[str, set[int]] = {}
+    chosen: dict[str, Row] = {}
+    for row, truth in zip(rows, batches.truths(given, card.labels), strict=False):
+        if truth is not None and row.scores is not None:
+            truths.setdefault(row.digest, set()).add(truth)
+            chosen.setdefault(row.digest, row)
+    known = {digest: next(iter(found)) for digest, found in truths.items() if len(found) == 1}
+    torn = len(truths) - len(known)
+    if not known:
+        return None, torn
+    kept, true = tuple(chosen[digest] for digest in known), tuple(known.values())
     answers = np.array([[row.scores[label] for label in card.labels] for row in kept if row.scores])
     found = evaluation.scores(answers, np.array(true), card.labels)
-    return Scored(kept, true, tuple(map(int, answers.argmax(axis=1))), found)
+    return Scored(kept, true, tuple(map(int, answers.argmax(axis=1))), found), torn
 
 
-def show(batch: Batch, card: Card) -> None:
+def show(rows: Sequence[Row], given: Given, card: Card) -> None:
     """The score with its interval and baseline, the matrix, and the photos behind a cell."""
-    found = scored(batch, card)
-    strange = batches.strange_folders(batch.given, card.labels)
+    found, torn = scored(rows, given, card)
+    strange = batches.strange_folders(given, card.labels)
+    if torn:
+        st.caption(
+            f"{'1 photo lies' if torn == 1 else f'{torn:,} photos lie'} in folders of more than one class and "
+            f"{'is' if torn == 1 else 'are'} not scored: nobody knows which of them is true."
+        )
     if found is None:
         if strange:
             names = ", ".join(card.labels[:4])

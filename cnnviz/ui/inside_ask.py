@@ -1,23 +1,21 @@
 """What /inside asks the engine: a picture in a network, each answer kept by what it depends on."""
 
-import secrets
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
-from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
-from cnnviz import display, engine
+from cnnviz import engine
 from cnnviz.engine import EngineError
-from cnnviz.graph import Fields, Floats, Kernels, Look, Maps, Mosaic, Node, Screen
+from cnnviz.graph import Fields, Floats, Kernels, Levels, Look, Maps, Mosaic, Node, Screen
 from cnnviz.images import Photo
 from cnnviz.networks import NetworkError, stamp
-from cnnviz.ui import inside_state
+from cnnviz.ui import asking, inside_state
+from cnnviz.ui.asking import Say
 from cnnviz.ui.catalog import Network
-from cnnviz.ui.inside_view import Tile, palette
+from cnnviz.ui.inside_view import Tile, is_vector
 
 Problem = (EngineError, NetworkError)  # each with one sentence for the user
 _TILE = 88  # px
@@ -35,15 +33,13 @@ class Subject:
     photo: Photo
     picture: NDArray[np.uint8]
     turn: str
-    say: Callable[[engine.State], None] | None = None
+    say: Say | None = None
 
     @classmethod
-    def of(cls, network: Network, photo: Photo, owner: str, part: str = "", say: Any = None) -> "Subject":
+    def of(cls, network: Network, photo: Photo, owner: str, part: str = "", say: Say | None = None) -> "Subject":
         """The photo as this network gets it. part: "beside" for the one to compare with."""
-        # a tab of its own: its newer question replaces its older one, and not another tab's
-        tab = st.session_state.setdefault("tab", secrets.token_hex(4))
         picture = network.card.preprocessing.picture(photo.pixels)
-        return cls(network, photo, picture, f"{owner}/inside{part}/{tab}", say)
+        return cls(network, photo, picture, asking.turn(owner, f"inside{part}"), say)
 
     @property
     def folder(self) -> str:
@@ -125,17 +121,8 @@ def colored_kernels(subject: Subject, maps: Maps, source: Maps | None) -> Kernel
 
 def tiles(subject: Subject, look: Look, whole: Screen) -> dict[str, Tile]:
     """For a network that is too large for one screen: the strongest map of each layer, or all units of a vector."""
-    found = {}
-    for maps in whole.layers:
-        name, strongest = maps.node.name, inside_state.strongest(maps)
-        if maps.height == maps.width == 1:
-            values = array(subject, look, name).ravel()
-            columns = ceil(sqrt(values.size))
-            picture = np.full((ceil(values.size / columns), columns), maps.low.min(), np.float32)
-            picture.ravel()[: values.size] = values
-        else:
-            picture = channel(subject, look, name, strongest)
-        at = strongest if maps.low.size > 1 else 0
-        scale = display.Scale(palette(maps), float(maps.low[at]), float(maps.high[at]))
-        found[name] = Tile(strongest, display.levels(display.reduce(picture, _TILE), scale))
-    return found
+    strongest = {maps.node.name: inside_state.strongest(maps) for maps in whole.layers}
+    asked = {maps.node.name: None if is_vector(maps) else strongest[maps.node.name] for maps in whole.layers}
+    key = (look, tuple(asked.items()), _TILE)
+    found: dict[str, Levels] = subject.ask("tiles", key, subject.picture, look, asked, _TILE)
+    return {name: Tile(strongest[name], levels) for name, levels in found.items()}

@@ -55,14 +55,16 @@ def controls(maps: Maps) -> None:
     """Sorting and color range of the channels, and the layer's non-linearity."""
     words = {key: text for key, text in inside_state.ORDER_WORDS.items() if key != "weight" or maps.weight is not None}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="layer_controls"):
-        address.choice("Sort by", "order", words, "index", _nothing, lambda: st.rerun(OPENED), width=190)
+        address.choice(
+            "Sort by", "order", words, "index", _nothing, lambda: st.rerun([inside_state.KEPT, OPENED]), width=190
+        )
         address.choice(
             "Range",
             "range",
             inside_state.RANGE_WORDS,
             "inherited",
             _nothing,
-            lambda: st.rerun([MAPS, OPENED]),
+            lambda: st.rerun([inside_state.KEPT, MAPS, OPENED]),
             width=170,
         )
         if maps.node.activation and maps.node.inputs:
@@ -110,7 +112,7 @@ def show(subject: Subject, look: Look, screen: Screen, beside: tuple[Subject, Lo
         data = block(BLOCK, subject, look, screen, maps, number)
         if take.open:
             with take:
-                inside_take.show(subject, look, screen, maps, number)
+                inside_take.show(subject, look, maps, number)
     except inside_ask.Problem as error:
         frame.problem(str(error), "layer")
         return

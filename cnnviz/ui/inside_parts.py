@@ -76,7 +76,8 @@ def _channel_words(maps: Maps, channel: int, mark: str, units: Sequence[str] | N
         parts.append(f"colors {ends(maps, channel)}")
     if maps.weight is not None:
         parts.append(f"weight toward the class {number(float(maps.weight[channel]), 3)}")
-    parts += ["dead"] * (mark == "d") + ["saturated"] * bool(maps.saturated[channel])
+    parts += ["NaN in it or its weights"] * (mark == "n") + ["dead"] * (mark == "d")
+    parts += ["saturated"] * bool(maps.saturated[channel])
     return " · ".join(parts)
 
 

@@ -1,7 +1,8 @@
 """/inside, "Take it away": mosaics and maps as PNG, arrays as .npy and .npz, made when they are asked for."""
 
 import io
-from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,46 +11,102 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cnnviz import display
-from cnnviz.graph import Look, Maps, Mosaic, Screen
-from cnnviz.ui import inside_ask, inside_state, inside_view
+from cnnviz.graph import Look, Maps, Mosaic
+from cnnviz.networks import NetworkError
+from cnnviz.ui import catalog, frame, inside_ask, inside_state, inside_view, strip
 from cnnviz.ui.inside_ask import Subject
 
+EVERY = 1.0  # seconds between two looks for a sentence
 _PNG, _NPY = "image/png", "application/octet-stream"
 
 
-def show(subject: Subject, look: Look, screen: Screen, maps: Maps, number: int) -> None:
+@dataclass(frozen=True)
+class Taken:
+    """What a file is made of, by name: Streamlit keeps what a button calls as long as the tab is open.
+
+    picture: value of `?picture=`. digest: of that photo. network: its key. said: one sentence, or empty; the session's.
+    """
+
+    owner: str
+    picture: str
+    digest: str
+    network: str
+    turn: str
+    look: Look
+    layer: str
+    number: int
+    order: Any
+    said: list[str] = field(default_factory=list)
+
+    def subject(self) -> Subject:
+        """The photo in the network; NetworkError where one of them is gone."""
+        network = catalog.networks(self.owner)[0].get(self.network)
+        photo = strip.chosen(self.owner, self.picture)
+        if network is None:
+            raise NetworkError("This network is no longer there, so that no file can be made; choose another one.")
+        if photo.digest != self.digest:
+            raise NetworkError("This photo is no longer in memory, so that no file can be made; put it there again.")
+        return Subject(network, photo, network.card.preprocessing.picture(photo.pixels), self.turn)
+
+
+def show(subject: Subject, look: Look, maps: Maps, number: int) -> None:
     """Buttons for the opened layer, its channel, and everything at once."""
-    layer = maps.node.name
-    stem = f"{subject.network.key}-{layer}".replace("/", "-")
-    order = inside_state.order()
-
-    def mosaic() -> bytes:
-        return mosaic_png(inside_ask.mosaic(subject, look, layer, order))
-
-    def enlarged() -> bytes:
-        at = number if maps.low.size > 1 else 0
-        scale = display.Scale(inside_view.palette(maps), float(maps.low.flat[at]), float(maps.high.flat[at]))
-        return display.palette_png(inside_ask.channel(subject, look, layer, number), scale)
-
-    def everything() -> bytes:
-        return npz({one.node.name: inside_ask.array(subject, look, one.node.name) for one in screen.layers})
-
-    def own() -> bytes:
-        return npy(inside_ask.array(subject, look, layer))
-
+    layer, key = maps.node.name, subject.network.key
+    stem = f"{key}-{layer}".replace("/", "-")
+    order, picture = inside_state.order(), str(st.session_state.get("picture"))
+    order = "index" if order == "weight" and maps.weight is None else order
+    said: list[str] = st.session_state.setdefault("take_said", [])
+    turn = f"{subject.turn}/take"  # of its own: a file is not given up for the next look at the page
+    taken = Taken(st.session_state["owner"], picture, subject.photo.digest, key, turn, look, layer, number, order, said)
     with st.container(gap=None):
-        _button("All channels .png", mosaic, f"{stem}.png", _PNG, "png_mosaic")
-        _button(f"Channel {number} .png", enlarged, f"{stem}-{number}.png", _PNG, "png_channel")
-        _button("This layer .npy", own, f"{stem}.npy", _NPY, "npy_layer")
-        _button("All layers .npz", everything, f"{subject.network.key}.npz", _NPY, "npz_all")
-        _button("The input .npy", lambda: npy(subject.picture), "input.npy", _NPY, "npy_input")
+        _button("All channels .png", taken, f"{stem}.png", _PNG, "png_mosaic")
+        _button(f"Channel {number} .png", taken, f"{stem}-{number}.png", _PNG, "png_channel")
+        _button("This layer .npy", taken, f"{stem}.npy", _NPY, "npy_layer")
+        _button("All layers .npz", taken, f"{key}.npz", _NPY, "npz_all")
+        _button("The input .npy", taken, "input.npy", _NPY, "npy_input")
     st.caption(
         "PNG: a pixel a cell, in the colors shown. Arrays: float32 (height, width, channels); the input in levels."
     )
+    _problem()
 
 
-def _button(label: str, write: Callable[[], bytes], file: str, mime: str, key: str) -> None:
-    st.download_button(label, write, file, mime, key=key, type="tertiary", on_click="ignore")
+@st.fragment(run_every=EVERY)
+def _problem() -> None:
+    """Why the last file could not be made: it is made in a thread that cannot draw."""
+    for sentence in st.session_state.get("take_said", [])[-1:]:
+        frame.problem(sentence, "take")
+
+
+def _button(label: str, taken: Taken, name: str, mime: str, key: str) -> None:
+    st.download_button(label, partial(file, key, taken), name, mime, key=key, type="tertiary", on_click="ignore")
+
+
+def file(what: str, taken: Taken) -> bytes:
+    """The file behind the button of this key; one of Problem, whose sentence is left in `taken.said`."""
+    taken.said.clear()
+    try:
+        return _made(what, taken.subject(), taken)
+    except inside_ask.Problem as error:
+        taken.said.append(str(error))
+        raise
+
+
+def _made(what: str, subject: Subject, taken: Taken) -> bytes:
+    look, layer, number = taken.look, taken.layer, taken.number
+    match what:
+        case "png_mosaic":
+            return mosaic_png(inside_ask.mosaic(subject, look, layer, taken.order))
+        case "png_channel":
+            maps = inside_ask.screen(subject, look).maps(layer)
+            at = number if maps.low.size > 1 else 0
+            scale = display.Scale(inside_view.palette(maps), float(maps.low.flat[at]), float(maps.high.flat[at]))
+            return display.palette_png(inside_ask.channel(subject, look, layer, number), scale)
+        case "npy_layer":
+            return npy(inside_ask.array(subject, look, layer))
+        case "npz_all":
+            names = [node.name for node in inside_ask.nodes(subject)]
+            return npz({name: inside_ask.array(subject, look, name) for name in names})
+    return npy(subject.picture)
 
 
 def mosaic_png(mosaic: Mosaic) -> bytes:

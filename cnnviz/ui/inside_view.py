@@ -39,6 +39,7 @@ _SHORT = {
 _TRAILS = ("ReLU", "Pooling", "Dropout", "Activation")  # kinds that belong to the block before them
 MOST_UNITS = 32  # of a vector that are drawn one by one
 _DEAD, _SATURATED = "dead: every cell is the same", "saturated: nearly every cell is at an end of the scale"
+_NAN = "NaN: not a number, in the map or in the weights that make it"
 _GREY = display.grey_scale().table
 _SIGNED, _HEAT = display.signed_scale(1).table, display.heat_scale(0, 1).table
 
@@ -105,18 +106,18 @@ def ends(maps: Maps, channel: int | None = None, short: bool = False) -> str:
 
 
 def marks(maps: Maps) -> str:
-    """A letter a channel: "d" dead, "s" saturated, "." neither; a single number is never dead, it is 0."""
-    if is_vector(maps):
-        return "".join("s" if one else "." for one in maps.saturated)
-    pairs = zip(maps.dead, maps.saturated, strict=True)
-    return "".join("d" if dead else "s" if saturated else "." for dead, saturated in pairs)
+    """A letter a channel: "n" NaN, "d" dead, "s" saturated, "." none; a single number is never dead, it is 0."""
+    nan = np.zeros(maps.channels, np.bool_) if maps.nan is None else maps.nan
+    dead = maps.dead & (not is_vector(maps))
+    return "".join(np.select([nan, dead, maps.saturated], ["n", "d", "s"], ".").tolist())
 
 
 def legend(layers: Sequence[Maps]) -> str:
-    """What the marks mean, as far as there are any: "╱ 3 dead maps · ◤ 1 saturated"."""
+    """What the marks mean, as far as there are any: "NaN in 2 · ╱ 3 dead · ◤ 1 saturated"."""
     letters = "".join(map(marks, layers))
-    dead, saturated = letters.count("d"), letters.count("s")
-    parts = [f"╱ {dead} dead (all cells equal)"] * (dead > 0) + [f"◤ {saturated} saturated"] * (saturated > 0)
+    nan, dead, saturated = (letters.count(letter) for letter in "nds")
+    parts = [f"■ NaN in {nan} (of a map, or its weights)"] * (nan > 0)
+    parts += [f"╱ {dead} dead (all cells equal)"] * (dead > 0) + [f"◤ {saturated} saturated"] * (saturated > 0)
     return " · ".join(parts)
 
 
@@ -209,7 +210,7 @@ def _layer(maps: Maps, group: str) -> dict[str, Any]:
         "units": None,
         "statsAt": None,
         "marks": marks(maps),
-        "words": {"d": _DEAD, "s": _SATURATED},
+        "words": {"d": _DEAD, "s": _SATURATED, "n": _NAN},
     }
 
 

@@ -34,6 +34,17 @@ class Place:
     def source(self) -> Maps | None:
         return self.sources[0] if self.sources else None
 
+    @property
+    def is_answer(self) -> bool:
+        """Whether it is the layer that gives the network's answer."""
+        return self.maps.node.name == self.screen.layers[-1].node.name
+
+    @property
+    def is_normalized(self) -> bool:
+        """Whether batch norm alone takes what it gives."""
+        takers = [one.node for one in self.screen.layers if self.maps.node.name in one.node.inputs]
+        return bool(takers) and all(one.kind == "BatchNormalization" for one in takers)
+
 
 def times(shape: tuple[int, ...]) -> str:
     """A shape in words: "32 × 32 × 16"."""
@@ -93,10 +104,15 @@ def _input(place: Place) -> str:
 
 def _convolution(place: Place) -> str:
     maps, source = place.maps, place.source
-    bias = "a bias" if "+" in maps.node.how else "no bias, since what comes next shifts the sum anyway"
+    shifted = ", since the batch norm that comes next shifts the sum anyway" if place.is_normalized else ""
+    bias = "a bias" if "+" in maps.node.how else f"no bias{shifted}"
+    factors = maps.node.how.partition(" ")[0].replace(",", "").split("·")
+    seen = int(factors[2]) if len(factors) == 4 else 0  # channels that one kernel takes
+    part = source is not None and 0 < seen < source.channels
+    over = f"{seen:,} of the {source.channels:,} maps" if part and source is not None else "all maps"
     cells = prod(maps.node.shape[:2]) if len(maps.node.shape) == 3 else 1
     return (
-        f"**Convolution.** Each of the {maps.channels:,} channels has a kernel of its own over all maps of its input "
+        f"**Convolution.** Each of the {maps.channels:,} channels has a kernel of its own over {over} of its input "
         f"({_size(source)}). It slides over them; at each place its weights are multiplied with what is under them and "
         f"added up, with {bias}: one number. {cells:,} places give one map. "
         f"All kernels together have {maps.node.how} = {maps.node.parameters:,} parameters, used at every place: "
@@ -115,8 +131,8 @@ def _norm(place: Place) -> str:
         )
     return (
         "**Batch normalization.** Each channel is shifted and stretched: (x − mean) / √(variance + ε) · γ + β. Mean "
-        "and variance were measured in training and stand still now; γ and β were learned. So all channels reach the "
-        f"next layer at about the same strength.{before}"
+        "and variance were measured in training and stand still now; γ and β were learned: what "
+        f"the first half makes alike, they give back its own strength and level.{before}"
     )
 
 
@@ -179,10 +195,11 @@ def _flatten(place: Place) -> str:
 
 def _dense(place: Place) -> str:
     maps, source = place.maps, place.source
-    inputs = prod(source.node.shape) if source is not None else 0
+    inputs = source.node.shape[-1] if source is not None else 0  # of maps it takes the channels of one cell
+    bias = "adds up and adds its bias" if "+" in maps.node.how else "adds up, with no bias"
     return (
         f"**Full connection.** Each of the {maps.channels:,} units has a weight for every one of its {inputs:,} "
-        f"inputs. It multiplies, adds up and adds its bias: {maps.node.how} = {maps.node.parameters:,} parameters, "
+        f"inputs. It multiplies, {bias}: {maps.node.how} = {maps.node.parameters:,} parameters, "
         f"{percent(maps.parameter_share)} of all in this network."
     )
 
@@ -208,16 +225,19 @@ def _add(place: Place) -> str:
     )
 
 
-def _multiply(_: Place) -> str:
+def _multiply(place: Place) -> str:
+    if not any(one.height == one.width == 1 for one in place.sources):
+        return "**Product.** What it gets is multiplied cell by cell: what is near 0 in one of them is turned down."
     return (
-        "**Weighing maps** (squeeze and excitation). Each map is multiplied with one number from 0 to 1 that two small "
-        "dense layers made of all maps’ means: what matters in this picture is let through, the rest is turned down."
+        "**Weighing maps.** Each map is multiplied with one number of its own. In squeeze and excitation two small "
+        "dense layers make these, from 0 to 1, of all maps’ means: what matters in this picture is let through, the "
+        "rest is turned down."
     )
 
 
 def _softmax(place: Place) -> str:
     answer = place.screen.answer
-    if answer.probabilities is None or len(answer.logits) < 2:
+    if not place.is_answer or answer.probabilities is None or len(answer.logits) < 2:
         return "**Softmax.** e to the power of each number, divided by the sum of them all: shares that add up to 1."
     first = int(np.nanargmax(answer.probabilities)) if np.isfinite(answer.probabilities).any() else 0
     logit, share = float(answer.logits[first]), float(answer.probabilities[first])
@@ -231,7 +251,8 @@ def _softmax(place: Place) -> str:
 
 def _sigmoid(place: Place) -> str:
     answer = place.screen.answer
-    if answer.activation != "sigmoid" or answer.probabilities is None:
+    one = answer.activation == "sigmoid" and answer.probabilities is not None and len(answer.logits) == 1
+    if not place.is_answer or not one or answer.probabilities is None:
         return "**Sigmoid.** 1 / (1 + e^−x): every number is squeezed between 0 and 1, each for itself."
     logit, share = float(answer.logits[0]), float(answer.probabilities[-1])
     return (

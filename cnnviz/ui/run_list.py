@@ -41,7 +41,7 @@ def show(owner: str) -> None:
 
 def line(one: Listed) -> str:
     """State, score and age of a run in a line."""
-    parts = [_STATES[one.state.state]]
+    parts = ["paused" if one.state.state == "running" and one.state.paused else _STATES[one.state.state]]
     if one.state.kept:
         parts.append(one.title)
     if one.card is not None and one.card.test is not None:

@@ -67,11 +67,16 @@ def strip(owner: str) -> images.Photo:
 
 def in_hand(owner: str) -> images.Photo:
     """The picture in hand once the strip has been shown; asking counts as being there (see `cnnviz.ui.store`)."""
-    own, choice = PHOTOS.get(owner), st.session_state.get("picture")
+    return chosen(owner, st.session_state.get("picture"))
+
+
+def chosen(owner: str, choice: object) -> images.Photo:
+    """The picture of this value of `?picture=`, else the first sample; for threads that know no session."""
+    own = PHOTOS.get(owner)
     if choice == OWN and own is not None:
         return own
     known = [s.key for s in samples.samples()]
-    return samples.photo(choice if choice in known else known[0])
+    return samples.photo(str(choice) if choice in known else known[0])
 
 
 def caption(photo: images.Photo) -> str:

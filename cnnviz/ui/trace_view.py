@@ -1,7 +1,5 @@
 """The trace on a page: the step at the end of `?trace=`, and the way on from every term of it."""
 
-import secrets
-
 import streamlit as st
 
 from cnnviz import engine, microscope, steps
@@ -12,7 +10,8 @@ from cnnviz.microscope import network as parts
 from cnnviz.microscope import tracing
 from cnnviz.networks import NetworkError, stamp
 from cnnviz.steps import Place, Walk
-from cnnviz.ui import address, frame, strip
+from cnnviz.ui import address, asking, frame, strip
+from cnnviz.ui.asking import Say
 from cnnviz.ui.catalog import Network
 
 PARAM, STEP = "trace", "trace_step"
@@ -48,19 +47,21 @@ def _step(owner: str, digest: str, network: Network, look: Look, plane: str) -> 
     if photo.digest != digest:
         st.rerun()
     try:
-        found = walk(owner, network, photo, look, steps.read(address.kept(PARAM)))
+        with asking.telling() as say:
+            found = walk(owner, network, photo, look, steps.read(address.kept(PARAM)), say)
     except (EngineError, NetworkError) as error:
         frame.problem(str(error), "trace")
         return
     parts.draw("drawn_trace", tracing.message(BLOCK, found, plane))
 
 
-def walk(owner: str, network: Network, photo: Photo, look: Look, trail: tuple[Place, ...]) -> Walk:
-    """The trail on this photo, from the engine; EngineError or NetworkError, one sentence."""
+def walk(
+    owner: str, network: Network, photo: Photo, look: Look, trail: tuple[Place, ...], say: Say | None = None
+) -> Walk:
+    """The trail on this photo, from the engine; EngineError or NetworkError, one sentence. say: as in asking."""
     folder = str(network.folder)
-    # a tab of its own: its newer question replaces its older one, and not another tab's
-    tab = st.session_state.setdefault("tab", secrets.token_hex(4))
     key = (*stamp(folder), photo.digest, look.switches, look.chosen, trail)
     picture = network.card.preprocessing.picture(photo.pixels)
-    found: Walk = engine.cached(key, "trace.walk", folder, picture, look, trail, turn=f"{owner}/trace/{tab}")
+    turn = asking.turn(owner, "trace")
+    found: Walk = engine.cached(key, "trace.walk", folder, picture, look, trail, turn=turn, say=say)
     return found

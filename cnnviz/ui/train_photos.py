@@ -20,8 +20,17 @@ CONSENT = (
     "I agree: the pictures are stored, at the network’s input size, in this run’s folder on this computer. They go "
     "with the run, or after 7 days."
 )
+_UNTIL = "It stays in this app’s memory until you train with it."
 _MOST_NAMES = 30  # files named under a finding
+_REMEDY = " Turn on “Count rare classes more” under More settings, or add pictures."
 _ALWAYS = ("unreadable", "two-labels")  # what the split leaves out by itself
+_SMALL = "often thumbnails or empty pictures; leave unticked if yours are small on purpose"
+# kind of finding -> why one may want to leave such pictures out
+_WHY = {
+    "small-file": _SMALL,
+    "small-picture": _SMALL,
+    "constant": "often empty pictures, from which nothing can be learned",
+}
 _DOING = {
     OPENING: "Opening the zip",
     READING: "Looking for broken files and copies: {done:,} of {total:,}",
@@ -45,8 +54,10 @@ def show(owner: str) -> Upload | None:
         )
     upload = ZIPS.get(owner)
     if upload is None:
-        st.caption("A zip with one folder of photos per class, such as cats and dogs. It stays in this app’s memory.")
-    elif upload.problem:
+        st.caption("A zip with one folder of photos per class, such as cats and dogs. " + _UNTIL)
+        return None
+    st.caption(f"Picked: {frame.escape(upload.name)}")
+    if upload.problem:
         frame.problem(upload.problem, "zip")
         _files(upload)
     elif upload.busy:
@@ -81,10 +92,12 @@ def report(upload: Upload) -> None:
         return
     for finding in upload.report.findings:
         if finding.kind in (*_ALWAYS, *cleaning.WHOLE):
-            left = " Left out." if finding.kind in _ALWAYS else ""
-            st.caption(frame.escape(finding.sentence + left))
+            more = " Left out." if finding.kind in _ALWAYS else _REMEDY if finding.kind == "imbalance" else ""
+            st.caption(frame.escape(finding.sentence + more))
         else:
-            st.checkbox(f"Leave out: {frame.escape(finding.sentence)}", key=_key(finding.kind))
+            why = f": {_WHY[finding.kind]}." if finding.kind in _WHY else "."
+            sentence = frame.escape(finding.sentence.removesuffix("."))
+            st.checkbox(f"Leave out: {sentence}{why}", key=_key(finding.kind))
     if not upload.report.findings:
         st.caption("No copies, no broken files: nothing odd was found.")
     _files(upload)

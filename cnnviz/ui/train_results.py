@@ -31,8 +31,11 @@ def show(run: Run, state: State, past: History) -> None:
     """Heading, what can be done next, and the scores where there are any."""
     all_runs()
     card = runs.card(run)
-    st.title(f"{WORDS[state.state]} “{frame.escape(runs.data_title(run, state))}”", anchor=False)
+    name = state.kept or runs.data_title(run, state)
+    st.title(f"{WORDS[state.state]} “{frame.escape(name)}”", anchor=False)
     st.markdown(frame.escape(_line(run, state, past)))
+    if state.kept:
+        st.markdown(f"Kept as “{frame.escape(state.kept)}”: Classify and Inside offer it to you.")
     if state.message:
         frame.problem(state.message, "over") if state.state == "failed" else st.markdown(frame.escape(state.message))
     if past.message:  # why it ended early
@@ -63,7 +66,7 @@ def leave() -> None:
 
 
 def _line(run: Run, state: State, past: History) -> str:
-    parts = [runs.network_title(run)]
+    parts = [runs.title(run, state) if state.kept else runs.network_title(run)]
     if past.all_epochs:
         last = past.all_epochs[-1]
         spent = f" in {runs.duration(last.seconds)}" if last.seconds > 0 else ""

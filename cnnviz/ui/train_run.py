@@ -15,6 +15,7 @@ from cnnviz.ui import charts, frame, layer_list, runs, snapshot, train_results
 
 EVERY = 1.0  # seconds between two looks at the record of a run that goes on
 NEWEST = "newest"
+_SCRUB = "Scrub through the epochs: kernels and maps move together"
 _AFTERWARDS = 3.0  # the same for one that is over: another tab may go on with it
 
 
@@ -72,6 +73,9 @@ def _live(owner: str, run_id: str) -> None:
     if state.state == "queued":
         if state.message:
             st.markdown(frame.escape(state.message))
+        ahead = runs.queue().held_up_by(run)
+        if ahead is not None and st.button("Open the paused run", key="open_paused", on_click=_open, args=(ahead.id,)):
+            st.rerun()
     else:
         with st.container(key="run_bar"):
             st.progress(share(past))
@@ -82,6 +86,10 @@ def _live(owner: str, run_id: str) -> None:
     curves(past, live=not state.paused)
     inside(run, past)
     st.caption(_load(run, state))
+
+
+def _open(run_id: str) -> None:
+    st.session_state["run"] = run_id
 
 
 def _buttons(run: Run, state: State, past: History) -> None:
@@ -144,6 +152,8 @@ def _queued(run: Run) -> str:
     if not place:
         return "Starting …"
     first = "Next in line" if place == 1 else f"Number {place} in line"
+    if runs.queue().held_up_by(run) is not None:
+        return f"{first} · waits for a paused run of yours: go on with that one, or stop it"
     return f"{first} · starts by itself" + ("" if wait is None else f" in about {runs.duration(wait)}")
 
 
@@ -195,11 +205,13 @@ def inside(run: Run, past: History, over: bool = False) -> None:
                 st.markdown(f"{frame.escape(happening)} {frame.escape(remedy)}")
             if not lines:
                 st.markdown(_quiet(past))
-            epoch = _scrub(kept, past.epochs)
+            best = past.best.epoch if over and past.best is not None else None
+            epoch = _scrub(kept, past.epochs) if best is None else _scrub_past(run, kept, past.epochs, best)
         arrays = None if epoch is None else snapshots.read(run.snapshots, epoch)
         if arrays is not None:
             with left:
                 when = "before training" if epoch == 0 else f"after epoch {epoch}"
+                when += ", the kept one" if epoch == best else ""
                 st.subheader(f"First-layer kernels {when}", anchor=False)
                 st.html(snapshot.kernels(arrays))
             with right:
@@ -226,10 +238,25 @@ def _scrub(kept: list[int], epochs: int) -> int | None:
     chosen = NEWEST
     if epochs:
         options = [*map(str, range(epochs + 1)), NEWEST]
-        label = "Scrub through the epochs: kernels and maps move together"
-        chosen = st.select_slider(label, options, NEWEST, key=f"epoch_shown_{epochs}")
+        chosen = st.select_slider(_SCRUB, options, NEWEST, key=f"epoch_shown_{epochs}")
     if not kept:
         return None
     if chosen == NEWEST:
         return kept[-1]
     return max((epoch for epoch in kept if epoch <= int(chosen)), default=kept[0])
+
+
+def _scrub_past(run: Run, kept: list[int], epochs: int, best: int) -> int | None:
+    """The same for a run that is over: it opens on the epoch whose network is kept, or the snapshot nearest to it."""
+    chosen = best
+    if epochs >= best:
+        chosen = st.select_slider(
+            _SCRUB,
+            list(range(epochs + 1)),
+            best,
+            format_func=lambda epoch: f"{epoch}, kept" if epoch == best else str(epoch),
+            key=f"epoch_past_{run.id}_{best}",
+        )
+    if chosen == best:
+        return min(kept, key=lambda epoch: abs(epoch - best), default=None)
+    return max((epoch for epoch in kept if epoch <= chosen), default=kept[0] if kept else None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from cnnviz.data import cleaning
 from cnnviz.data.archive import MAX_ARCHIVE_BYTES
-from cnnviz.data.dataset import DataError, Dataset
+from cnnviz.data.dataset import SPLITS, DataError, Dataset
 from cnnviz.data.fingerprints import Scan, Stopped, scan
 from cnnviz.data.sources import open_upload, require_classes
 from cnnviz.data.split import Split, make_split
@@ -49,16 +49,21 @@ class Upload:
         if self._divided is None or self._divided[0] != asked:
             kept = [index for index, entry in enumerate(self.dataset.entries) if entry.name not in left_out]
             dataset = self.dataset.select(kept)
-            require_classes(dataset)
+            _require_enough(dataset)
             self._divided = asked, dataset, make_split(dataset, self.seen.select(kept), seed=seed)
         return self._divided[1:]
+
+
+def _require_enough(dataset: Dataset) -> None:
+    """DataError unless each class has a picture for each part; where a split came along, make_split knows better."""
+    require_classes(dataset, 2 if any(entry.split for entry in dataset.entries) else len(SPLITS))
 
 
 def look_through(upload: Upload, data: bytes) -> None:
     """Open a zip's bytes and write its cleaning report; what is wrong becomes the upload's problem."""
     try:
         upload.dataset = open_upload(data, upload.name)
-        require_classes(upload.dataset)
+        _require_enough(upload.dataset)
 
         def progress(done: int, total: int) -> None:
             upload.done, upload.total = done, total
