@@ -11,7 +11,7 @@ run: .venv/.app
 
 test: .venv/.dev lint
 	@$(BIN)/python tools/browser.py
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fast: .venv/.dev
 	$(BIN)/python -m pytest -m "not keras and not browser and not packs"

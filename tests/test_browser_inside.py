@@ -209,8 +209,12 @@ def test_a_link_brings_the_same_page_back(page: Any, server: Server, chromium: A
 def test_how_channels_are_sorted_and_colored_is_in_the_address(page: Any, server: Server) -> None:
     open_inside(page, server)
     for key, option, place in (("order", "mean", "order=mean"), ("range", "each map", "range=map")):
-        page.locator(f".st-key-{key}_shown input").click()
-        page.get_by_role("option", name=option).first.click()
+        listed = page.get_by_role("option", name=option).first
+        box = page.locator(f".st-key-{key}_shown input")
+        while not listed.is_visible():  # a part of the page that comes late closes the list
+            box.click()
+            page.wait_for_timeout(500)
+        listed.click()
         page.wait_for_function("part => location.search.includes(part)", arg=place)
         settle(page)
 

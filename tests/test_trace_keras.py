@@ -489,11 +489,11 @@ def test_a_kind_that_is_not_known_says_so_and_ends_the_trace_with_its_value() ->
     trace = net("trace")
 
     given = keras.Input((6, 6, 3))
-    model = keras.Model(given, layers.Dense(3)(layers.LayerNormalization()(layers.Flatten()(given))))
+    model = keras.Model(given, layers.Dense(3)(layers.LayerNormalization(name="odd")(layers.Flatten()(given))))
     one = scene(model, Preprocessing(6, 6), LABELS)
-    step = trace.step_at(one, Place("layer_normalization", (5,)))
+    step = trace.step_at(one, Place("odd", (5,)))
     assert (step.form, step.follow, step.terms) == ("end", None, ())
-    assert step.value == step.result == one.arrays["layer_normalization"][5]
+    assert step.value == step.result == one.arrays["odd"][5]
     assert "does not know the arithmetic of the layer kind LayerNormalization" in step.end
 
 
