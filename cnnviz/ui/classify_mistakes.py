@@ -59,7 +59,7 @@ def _inside(owner: str, digest: str, network: Network, sure_from: float) -> None
     height, width = preprocessing.height, preprocessing.width
     st.caption(
         f"JPEG, dark, blur, noise and the patch are put on the {width} × {height} pixels that go in, where no resizing "
-        "can hide them; on the whole photo they would do less."
+        "can hide them; on the whole photo JPEG, blur and noise would do less."
     )
     with st.grid(5, min_column_width=180, gap=24, key="switches"):
         for one, answer in zip(kinds, answers[1:], strict=True):
