@@ -197,13 +197,6 @@ class Mosaic:
     order: NDArray[np.int32]
     by: Order
 
-    def channel_at(self, y: float, x: float) -> int | None:
-        """The channel under a place (pixels of `levels`); None beside the tiles."""
-        row, column = int(y // self.tile_height), int(x // self.tile_width)
-        position = row * self.columns + column
-        inside = y >= 0 and 0 <= column < self.columns and position < len(self.order)
-        return int(self.order[position]) if inside else None
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fields:

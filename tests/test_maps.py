@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnviz import display, maps
-from cnnviz.graph import Look, Maps, Mosaic, Node, Screen, size
+from cnnviz.graph import Look, Maps, Node, Screen, size
 from cnnviz.maps import Ends
 
 NAN = float("nan")
@@ -211,22 +211,6 @@ def test_a_mosaic_is_nearly_a_square_and_never_larger_than_shown(shape, cell, ti
     found, across = maps.mosaic(tiles.astype(np.uint8))
     assert (found.shape, across) == (picture, columns)
     assert found.size <= maps.MAX_PIXELS
-
-
-def mosaic(n, height, width, order):
-    tiles = np.arange(1, n + 1, dtype=np.uint8)[:, None, None] * np.ones((1, height, width), np.uint8)
-    picture, columns = maps.mosaic(tiles[order])
-    return Mosaic(None, picture, height, width, columns, np.array(order, np.int32), "index")
-
-
-def test_each_place_of_a_mosaic_has_its_channel():
-    found = mosaic(5, 2, 3, [4, 2, 0, 1, 3])
-    for y in range(found.levels.shape[0]):
-        for x in range(found.levels.shape[1]):
-            channel = found.channel_at(y + 0.5, x + 0.5)
-            assert found.levels[y, x] == (0 if channel is None else channel + 1)
-    for y, x in ((-1, 0), (0, -1), (0, found.levels.shape[1]), (found.levels.shape[0], 0)):
-        assert found.channel_at(y, x) is None
 
 
 def test_a_reduced_map_is_its_mean_by_area():

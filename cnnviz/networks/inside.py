@@ -5,12 +5,10 @@ gives; it is scaled here. All raise NetworkError, one sentence: no network there
 another shape, an unknown layer or channel. NaN and infinite numbers are no error: they are shown as what they are.
 
     graph(folder) -> tuple[Node, ...]                        the input first
-    prepare(folder, switched=False) -> None                  compiles the pass, so that the next call is fast
     screen(folder, picture, look) -> Screen                  every layer in numbers; its maps as levels if they fit
     mosaic(folder, picture, look, layer, order, cell) -> Mosaic   one layer's channels as one picture
     tiles(folder, picture, look, channels, cell) -> dict     levels by layer: one channel of each, for large networks
     maps(folder, picture, look, layer) -> Maps               one layer in numbers
-    answer(folder, picture, look) -> Answer                  logits and probabilities
     channel(folder, picture, look, layer, channel)           float32 (h, w); (1, 1) for a unit of a vector
     array(folder, picture, look, layer)                      float32 (h, w, c) or (units,), to be taken away
     kernels(folder, layer, channel, picture, look, count) -> Kernels
@@ -78,13 +76,6 @@ _numbers = counter()
 def graph(folder: str | Path) -> tuple[Node, ...]:
     """The network's layers in the order of computation, the input first."""
     return _network(folder)[1].nodes
-
-
-def prepare(folder: str | Path, switched: bool = False) -> None:
-    """Load the network and compile its pass, or the one with switches, on a black picture."""
-    _, found, card = _network(folder)
-    first = {found.input: (0,)} if switched else {}
-    activations(folder, np.zeros(card.preprocessing.shape, np.uint8), Look(off=first))
 
 
 def activations(folder: str | Path, picture: Pixels, look: Look) -> dict[str, Floats]:
@@ -160,11 +151,6 @@ def tiles(
         through = measure.levels([tiled.reshape(len(tiled), -1)], [scale]).reshape(tiled.shape)
         found[layer] = measure.mosaic(through)[0]
     return found
-
-
-def answer(folder: str | Path, picture: Pixels, look: Look) -> Answer:
-    """Logits and probabilities, for the classes of the card."""
-    return answer_of(_work(folder, picture, look))
 
 
 def channel(folder: str | Path, picture: Pixels, look: Look, layer: str, channel: int) -> Floats:

@@ -17,29 +17,9 @@ from cnnviz.networks.activations import Unsupported
 from cnnviz.networks.scene import Scene
 from cnnviz.networks.terms import Terms
 from cnnviz.networks.terms import total as total_of
-from cnnviz.steps import LOGITS, Part, Place, Reached, Rest, Step, Term, Walk
+from cnnviz.steps import LOGITS, Part, Place, Rest, Step, Term, Walk
 
 POINTS = 41  # of a curve
-
-
-def cell(folder: str | Path, picture: NDArray[np.uint8], look: Look, node: str, index: Sequence[int]) -> Step:
-    """How the cell `index` of a node came about on this picture, uint8 (h, w, c) as Preprocessing.picture makes it.
-
-    node: a name of the graph, or of a layer with a softmax of its own + LOGITS: what it computes before that.
-    NetworkError, one sentence, for a place that the network does not have.
-    """
-    return step_at(scenes.open_scene(folder, picture, look), Place(node, tuple(index)))
-
-
-def path(
-    folder: str | Path, picture: NDArray[np.uint8], look: Look, node: str, index: Sequence[int]
-) -> tuple[Step, ...]:
-    """The steps from a cell on, each at the term that pushed hardest in the one before, to a pixel or where it ends."""
-    scene = scenes.open_scene(folder, picture, look)
-    found = [step_at(scene, Place(node, tuple(index)))]
-    while (following := found[-1].follow) is not None and len(found) < steps.STEPS:
-        found.append(step_at(scene, following))
-    return tuple(found)
 
 
 def walk(folder: str | Path, picture: NDArray[np.uint8], look: Look, trail: Sequence[Place]) -> Walk:
@@ -70,12 +50,6 @@ def walk(folder: str | Path, picture: NDArray[np.uint8], look: Look, trail: Sequ
         scenes.map_of(scene, known[-1]) if known else None,
         scenes.reached(scene, known[-1]) if step is not None and step.form == "photo" else (),
     )
-
-
-def downward(folder: str | Path, picture: NDArray[np.uint8], node: str, index: Sequence[int]) -> tuple[Reached, ...]:
-    """Which cells of the layers after it a cell can reach, layer by layer; of the input's pixels all channels count."""
-    scene = scenes.open_scene(folder, picture, Look())
-    return scenes.reached(scene, scenes.check(scene, Place(node, tuple(index))))
 
 
 # ----------------------------------------------------------------------------------------------- how it came about
