@@ -1,4 +1,4 @@
-"""Faces as boxes: the square cut out of a photo for a network, and whether this server may look for faces at all."""
+"""Faces as boxes: what the finder sees of a photo, the square cut out for a network, and whether faces are allowed."""
 
 import math
 from collections.abc import Mapping
@@ -7,16 +7,24 @@ from ipaddress import ip_address
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from cnnviz.images import Pixels
+from cnnviz.images import Photo, Pixels
 
 FACTOR = 1.0  # side of the square over the longer side of the box: as tight as FER2013's faces (docs/faces.md)
+LEVEL = False  # whether the square is turned so that the eyes lie on one line
+LONG_SIDE = 640  # pixels of what the finder is shown
 MOST = 40  # faces that are answered in one photo
 NONE_FOUND = (
     "No face was found in this photo; try one where a face looks towards the camera, stands upright, is at least a "
     "twentieth of the photo wide, and is not covered."
 )
 SWITCH = "CNNVIZ_FACES"
+HERE = "localhost"  # the address of what only this computer reaches, as the command line
+OFF = (
+    f"Faces are switched off here, and so are the networks for them; {SWITCH}=on brings them back, which only the "
+    "person who starts the program can set."
+)
 
 Point = tuple[float, float]
 
@@ -28,11 +36,13 @@ class Face:
     box: (x, y, w, h) in the photo's own pixels, inside the photo, w and h at least 1.
     confidence: 0..1, how sure the finder is that this is a face; not how sure a network is of its expression.
     eyes: the center of the eye on the left of the picture, then of the one on the right; (x, y) in the photo's pixels.
+    mouth: its corner on the left of the picture, then the one on the right.
     """
 
     box: tuple[int, int, int, int]
     confidence: float
     eyes: tuple[Point, Point]
+    mouth: tuple[Point, Point]
 
     @property
     def tilt(self) -> float:
@@ -41,7 +51,19 @@ class Face:
         return math.degrees(math.atan2(y2 - y1, x2 - x1))
 
 
-def crop(pixels: Pixels, face: Face, factor: float = FACTOR, level: bool = False) -> Pixels:
+def reduced(pixels: Pixels, long_side: float = LONG_SIDE) -> Pixels:
+    """What the finder is shown of a photo: uint8 (h, w, 3), sides at least 1 and at most long_side.
+
+    Each of its pixels is the mean of what it stands for. A photo that is small enough stays as it is.
+    """
+    scale = long_side / max(pixels.shape[:2])
+    if scale >= 1:
+        return np.ascontiguousarray(pixels)
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def crop(pixels: Pixels, face: Face, factor: float = FACTOR, level: bool = LEVEL) -> Pixels:
     """The square round a face: uint8 (s, s, 3) of a photo (H, W, 3), in the photo's resolution.
 
     s is `factor` times the longer side of the box, at least 1; the square has the center of the box. level: turned
@@ -50,20 +72,58 @@ def crop(pixels: Pixels, face: Face, factor: float = FACTOR, level: bool = False
     """
     if not 0.1 <= factor <= 4:
         raise ValueError(f"The crop's factor is {factor}; it must lie between 0.1 and 4, as 1 does.")
+    side, to_photo = _square(face, factor, level)
+    turn, (left, top) = to_photo[:, :2], to_photo[:, 2]
+    if turn[0, 0] == 1:
+        return _window(pixels, int(left), int(top), side)
+    back = to_photo.copy()
+    back[:, 2] += turn @ [0.5, 0.5] - 0.5  # OpenCV counts from a pixel's center, half a pixel inside its corner
+    turned = cv2.warpAffine(
+        pixels, back, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(turned, np.uint8)
+
+
+def corners(face: Face, factor: float = FACTOR, level: bool = LEVEL) -> tuple[Point, ...]:
+    """The four corners of the square that `crop` cuts, in the photo's pixels, clockwise from the square's top left.
+
+    They may lie outside the photo, whose edge is repeated there.
+    """
+    side, to_photo = _square(face, factor, level)
+    square = np.array([[0, 0], [side, 0], [side, side], [0, side]])
+    return _points(square @ to_photo[:, :2].T + to_photo[:, 2])
+
+
+def within(face: Face, factor: float = FACTOR, level: bool = LEVEL) -> Face:
+    """The same face in the pixels of the square that `crop` cuts: eyes, mouth, and the whole square as its box."""
+    side, to_photo = _square(face, factor, level)
+    # the inverse of a rotation is its transpose
+    one, two, three, four = _points((np.array([*face.eyes, *face.mouth]) - to_photo[:, 2]) @ to_photo[:, :2])
+    return Face((0, 0, side, side), face.confidence, (one, two), (three, four))
+
+
+def _points(array: NDArray[np.float64]) -> tuple[Point, ...]:
+    return tuple((float(x), float(y)) for x, y in array)
+
+
+def _square(face: Face, factor: float, level: bool) -> tuple[int, NDArray[np.float64]]:
+    """Side of the square, and the matrix (2, 3) from its pixels (x, y) to the photo's; both count from a corner."""
     x, y, w, h = face.box
     side = max(1, round(factor * max(w, h)))
     cx, cy = x + w / 2, y + h / 2
     angle = math.radians(face.tilt) if level else 0.0
     if not angle:
-        return _window(pixels, round(cx - side / 2), round(cy - side / 2), side)
-    cos, sin = math.cos(angle), math.sin(angle)
-    # a pixel's center lies half a pixel inside its corner; the matrix maps pixels of the square to those of the photo
-    half = (side - 1) / 2
-    back = np.array([[cos, -sin, cx - 0.5 - half * (cos - sin)], [sin, cos, cy - 0.5 - half * (sin + cos)]])
-    turned = cv2.warpAffine(
-        pixels, back, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+        return side, np.array([[1.0, 0.0, round(cx - side / 2)], [0.0, 1.0, round(cy - side / 2)]])
+    cos, sin, half = math.cos(angle), math.sin(angle), side / 2
+    return side, np.array([[cos, -sin, cx - half * (cos - sin)], [sin, cos, cy - half * (sin + cos)]])
+
+
+def subject(photo: Photo, face: Face, number: int) -> Photo:
+    """The square round one face as a photo of its own. number: of the face in the photo, from 1."""
+    notes = (*photo.notes, f"face {number}")
+    return Photo(
+        f"{photo.name or 'photo'}, face {number}", crop(photo.pixels, face), f"{photo.digest}-face{number}", notes
     )
-    return np.asarray(turned, np.uint8)
 
 
 def _window(pixels: Pixels, left: int, top: int, side: int) -> Pixels:

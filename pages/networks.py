@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from cnnviz.ui import address, catalog, frame, train_results
+from cnnviz import systems
+from cnnviz.ui import address, catalog, faces, frame, markup, train_results
 from cnnviz.ui import card as card_view
 from cnnviz.ui.catalog import Network
 
@@ -50,6 +51,35 @@ def full(network: Network) -> None:
                 st.html(card_view.per_class(card.test))
 
 
+def five_systems() -> None:
+    """What the networks of five older systems score here, beside ours, and what they had claimed."""
+    try:
+        table = systems.read(frame.ROOT / "models" / systems.FILE)
+    except ValueError as error:
+        frame.problem(str(error), "systems")
+        return
+    tasks = table.tasks(faces.on())
+    if not tasks:
+        return
+    with st.container(key="systems"):
+        st.subheader("Five older systems beside ours", anchor=False)
+        st.markdown(
+            "cnnviz grew from five projects. Their networks, trained by the same program on the same pictures as ours, "
+            "and tested on pictures that none of them had seen:"
+        )
+        for labels, ones in tasks.items():
+            st.markdown(f"**{frame.escape(', '.join(labels))}** · {systems.about(ones)}")
+            st.html(markup.table(systems.HEAD, list(map(systems.row, ones)), range(1, 9), ", ".join(labels)))
+            claims = [one.claim for one in ones if one.claim is not None]
+            st.html(
+                markup.pairs([(f"System {one.system}", f"It claimed {one.claimed}. {one.rests_on}") for one in claims])
+            )
+        st.caption(
+            "“Three numbers”: what brightness, color and contrast alone reach. "
+            f"Both speeds were measured in one run: {table.device}."
+        )
+
+
 def turn(key: str) -> None:
     """Open the card of this key, or with "" the list, in a callback."""
     st.session_state["card"] = key
@@ -74,3 +104,4 @@ else:
             brief(network)
     if st.button("Train a network", icon=":material/model_training:", key="go_train"):
         st.switch_page(frame.ROOT / "pages" / "train.py")
+    five_systems()

@@ -7,7 +7,9 @@ large as the picture, take ever longer the more a picture looks like faces, and 
 docs/faces.md has the figures of both, and how the numbers below were chosen.
 """
 
+import logging
 import math
+import os
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,10 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.face import MOST, Face
+from cnnviz.face import HERE, LONG_SIDE, MOST, OFF, Face, allowed, reduced
 from cnnviz.images import Pixels
+from cnnviz.networks import NetworkError
 
-LONG_SIDE = 640  # pixels of what the networks are shown
 P_MOST, R_MOST = 400, 150  # boxes that P and R hand on, the surest first: they bound the time
 
 _STEP = math.sqrt(0.5)  # from one size of the picture to the next: half the area
@@ -28,7 +30,9 @@ _R_SIDE, _O_SIDE = 24, 48  # pixels of what R and O are shown of a box
 _SAME_SIZE, _SAME, _INSIDE = 0.5, 0.7, 0.7  # overlap from which on two boxes are one face
 _GREY = (127, 127, 127)
 
-Array = NDArray[np.float64]  # boxes are (n, 5): x1, y1, x2, y2, confidence; eyes (n, 2, 2): left and right, x and y
+# boxes are (n, 5): x1, y1, x2, y2, confidence; points (n, 5, 2): x and y of the eyes, the nose and the mouth's corners,
+# of each pair the one on the left of the picture first
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,49 +56,43 @@ SECOND = Look(p=0.4, r=0.3, o=0.9, smallest=40, margin=0.25)  # where the first 
 MUCH_SMALLER, SURE = 0.5, 0.98
 
 
-def find(pixels: Pixels) -> tuple[Face, ...]:
-    """The faces of a photo, uint8 (H, W, 3), from left to right; at most MOST, of more the surest. Empty: none found.
+def find(picture: Pixels, size: tuple[int, int] | None = None) -> tuple[Face, ...]:
+    """The faces of a photo from left to right; at most MOST, of more the surest. Empty: none found.
 
-    Faces under about 3 % of the photo's long side are not found, those tilted by more than 45 degrees often not.
+    picture: uint8 (h, w, 3), the photo or what `face.reduced` makes of it. size: height and width of the photo, if that
+    is larger; boxes and points are in its pixels. Faces under about 3 % of the long side are not found, those tilted by
+    more than 45 degrees often not. NetworkError where faces are switched off.
     """
+    if not allowed(HERE, os.environ):
+        raise NetworkError(OFF)
     for look in (FIRST, SECOND):
-        if faces := _found(pixels, look):
+        if faces := _found(picture, look, size or picture.shape[:2]):
             return faces
     return ()
 
 
-def _found(pixels: Pixels, look: Look) -> tuple[Face, ...]:
-    height, width = pixels.shape[:2]
-    above, left = height * look.margin, width * look.margin
-    shown, scale = _reduced(pixels, max(height, width) * (1 + 2 * look.margin))
+def _found(picture: Pixels, look: Look, size: tuple[int, int]) -> tuple[Face, ...]:
+    shown = reduced(picture, LONG_SIDE / (1 + 2 * look.margin))
+    scale = np.array([shown.shape[1] / size[1], shown.shape[0] / size[0]])  # of x and of y
+    margin = np.array([round(side * look.margin) for side in shown.shape[1::-1]])
     if look.margin:
-        y, x = round(above * scale), round(left * scale)
+        x, y = (int(side) for side in margin)
         shown = np.asarray(cv2.copyMakeBorder(shown, y, y, x, x, cv2.BORDER_CONSTANT, value=_GREY), np.uint8)
-        above, left = y / scale, x / scale
-    boxes, eyes = cascade(shown, look)
-    boxes[:, :4] = boxes[:, :4] / scale - [left, above, left, above]
-    boxes[:, :4] = np.clip(boxes[:, :4], 0, [width, height, width, height])
-    eyes = eyes / scale - [left, above]
+    boxes, points = cascade(shown, look)
+    corners = (boxes[:, :4].reshape(-1, 2, 2) - margin) / scale
+    boxes[:, :4] = np.clip(corners, 0, size[::-1]).reshape(-1, 4)
+    points = (points - margin) / scale
     sides = (boxes[:, 2:4] - boxes[:, :2]).max(axis=1, initial=0)
     kept = (sides >= 2) & ((boxes[:, 4] > SURE) | (sides >= MUCH_SMALLER * sides.max(initial=0)))
-    faces = [_face(box, pair, width, height) for box, pair in zip(boxes[kept][:MOST], eyes[kept][:MOST], strict=True)]
+    faces = [_face(box, of, size) for box, of in zip(boxes[kept][:MOST], points[kept][:MOST], strict=True)]
     return tuple(sorted(faces, key=lambda face: face.box[0] + face.box[2] / 2))
 
 
-def _reduced(pixels: Pixels, long_side: float) -> tuple[Pixels, float]:
-    """The picture at the scale that brings long_side down to LONG_SIDE, and that scale."""
-    scale = min(1.0, LONG_SIDE / long_side)
-    if scale == 1:
-        return np.ascontiguousarray(pixels), scale
-    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8), scale
-
-
-def _face(box: Array, eyes: Array, width: int, height: int) -> Face:
-    x, y = min(round(box[0]), width - 1), min(round(box[1]), height - 1)
+def _face(box: Array, points: Array, size: tuple[int, int]) -> Face:
+    x, y = min(round(box[0]), size[1] - 1), min(round(box[1]), size[0] - 1)
     w, h = max(1, round(box[2]) - x), max(1, round(box[3]) - y)
-    (x1, y1), (x2, y2) = eyes.tolist()
-    return Face((int(x), int(y), int(w), int(h)), float(box[4]), ((x1, y1), (x2, y2)))
+    left_eye, right_eye, _, left_corner, right_corner = ((float(px), float(py)) for px, py in points)
+    return Face((int(x), int(y), int(w), int(h)), float(box[4]), (left_eye, right_eye), (left_corner, right_corner))
 
 
 # ------------------------------------------------------------------------------------------------------- the cascade
@@ -102,12 +100,14 @@ def _face(box: Array, eyes: Array, width: int, height: int) -> Face:
 
 @cache
 def _networks() -> tuple[Any, Any, Any]:
-    """P, R and O. Each takes float32 (n, h, w, 3), −1..1, RGB; O gives five points a face, of which two are eyes."""
+    """P, R and O. Each takes float32 (n, h, w, 3), −1..1, RGB; O gives five points a face."""
     from mtcnn.network.onet import ONet
     from mtcnn.network.pnet import PNet
     from mtcnn.network.rnet import RNet
     from mtcnn.utils.tensorflow import load_weights
 
+    # five new shapes in ten calls are no mistake where four networks begin at once; TensorFlow says they were
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     made = []
     for network, weights in ((PNet(), "pnet.lz4"), (RNet(), "rnet.lz4"), (ONet(), "onet.lz4")):
         network.build()
@@ -116,19 +116,18 @@ def _networks() -> tuple[Any, Any, Any]:
     return made[0], made[1], made[2]
 
 
-def warm() -> None:
-    """Load and compile the networks: about two seconds that the first photo would have to wait for."""
-    p, r, o = _networks()
+def warm(number: int) -> None:
+    """Load all networks and compile P, R or O (0, 1, 2), which the first photo would have to wait for."""
+    network, side = _networks()[number], (_CELL, _R_SIDE, _O_SIDE)[number]
     for n in (1, 2):  # two shapes are compiled; from then on TensorFlow uses the second one's graph for every shape
-        p.predict_on_batch(np.zeros((1, n * _CELL, n * _CELL, 3), np.float32))
-        r.predict_on_batch(np.zeros((n, _R_SIDE, _R_SIDE, 3), np.float32))
-        o.predict_on_batch(np.zeros((n, _O_SIDE, _O_SIDE, 3), np.float32))
+        high, count = (n * side, 1) if number == 0 else (side, n)
+        network.predict_on_batch(np.zeros((count, high, high, 3), np.float32))
 
 
 def cascade(picture: Pixels, look: Look) -> tuple[Array, Array]:
-    """Boxes, the surest first, and their eyes, in pixels of the picture, uint8 (H, W, 3), sides up to LONG_SIDE."""
+    """Boxes, the surest first, and their points, in pixels of the picture, uint8 (H, W, 3), sides up to LONG_SIDE."""
     p, r, o = _networks()
-    none = np.empty((0, 5)), np.empty((0, 2, 2))
+    none = np.empty((0, 5)), np.empty((0, 5, 2))
     boxes = _square(_places(p, picture, look))[:P_MOST]
     if not len(boxes):
         return none
@@ -139,12 +138,12 @@ def cascade(picture: Pixels, look: Look) -> tuple[Array, Array]:
         return none
     offsets, points, scores = o.predict_on_batch(_patches(picture, boxes, _O_SIDE))
     sizes = boxes[:, 2:4] - boxes[:, :2]
-    # ten numbers a face: x of eyes, nose and corners of the mouth, then their y, as shares of the box
-    eyes = boxes[:, None, :2] + sizes[:, None] * np.stack([points[:, :2], points[:, 5:7]], axis=2)
+    # ten numbers a face: the x of all points, then their y, as shares of the box
+    points = boxes[:, None, :2] + sizes[:, None] * np.stack([points[:, :5], points[:, 5:]], axis=2)
     sure = scores[:, 1] > look.o
-    boxes, eyes = _moved(boxes, offsets, scores[:, 1])[sure], eyes[sure]
+    boxes, points = _moved(boxes, offsets, scores[:, 1])[sure], points[sure]
     kept = _distinct(boxes, _INSIDE, of_smaller=True)
-    return boxes[kept], eyes[kept]
+    return boxes[kept], points[kept]
 
 
 def _places(p: Any, picture: Pixels, look: Look) -> Array:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from cnnviz import cards
+from cnnviz import cards, face
 from cnnviz.cards import Card, CardError, read_card
 from cnnviz.presets import PRESETS
 from cnnviz.ui import address, frame, runs
 
 PARAM = "network"
 FIRST = "objects"  # what a link without a network opens: the same for everybody
+_REFUSED = "network_refused"  # in the session: a face network that a link asked for
 SHIPPED, YOURS = "Comes with cnnviz", "Yours"
 
 
@@ -31,7 +32,18 @@ class Network:
 
 
 def networks(owner: str) -> tuple[dict[str, Network], tuple[str, ...]]:
-    """Key -> network, the owner's kept ones first, newest first; and a sentence for each card that cannot be read."""
+    """Key -> network, and a sentence for each card that cannot be read.
+
+    The owner's kept ones come first, newest first; networks for faces after all others, and not at all where this
+    server may not have them.
+    """
+    found, faults = _all(owner)
+    faces = {key: one for key, one in found.items() if one.card.task == "face"}
+    others = {key: one for key, one in found.items() if key not in faces}
+    return others | (faces if frame.faces() else {}), faults
+
+
+def _all(owner: str) -> tuple[dict[str, Network], tuple[str, ...]]:
     shipped, faults = cards.listed(frame.ROOT / "models")
     own: dict[str, Network] = {}
     broken: list[str] = []
@@ -53,12 +65,17 @@ def choose(known: Mapping[str, Network]) -> Network:
     known: as `networks` gives it, not empty. The choice goes along from page to page.
     """
     first = _first(known)
-    # on Train `?network=` names an architecture, which came along from there
-    if (held := st.session_state.get(PARAM)) not in known and held in PRESETS:
+    held = st.session_state.get(PARAM)
+    # on Train `?network=` names an architecture, which came along from there; one may be called like a face network
+    if held not in known and held in PRESETS and held != st.session_state.get(_REFUSED):
         st.session_state[PARAM] = first
-    address.kept(PARAM, first)
+    asked = address.kept(PARAM, first)
     titles = {key: f"{one.card.title} (yours)" if one.own else one.card.title for key, one in known.items()}
-    return known[address.choice("Network", PARAM, titles, first, _nothing, _nothing)]
+    chosen = known[address.choice("Network", PARAM, titles, first, _nothing, _nothing)]
+    if asked not in known and not frame.faces() and asked in _all(st.session_state.get("owner", ""))[0]:
+        st.session_state[_REFUSED] = asked
+        st.caption(frame.escape(face.OFF))
+    return chosen
 
 
 def in_hand(known: Mapping[str, Network]) -> Network:
