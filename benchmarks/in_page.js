@@ -4,7 +4,9 @@
 globalThis.bench = (() => {
   const STILL = 250 // a page that shows the same for so long, with no script running, has finished
   const LIMIT = 20_000
-  const bench = { bytes: 0, messages: 0, wire: [], moves: [] } // wire: when each message came
+  const bench = { bytes: 0, messages: 0, wire: [], moves: [], long: [] } // wire: when each message came
+  // tasks of 50 ms and more, during which the page answers nothing
+  new PerformanceObserver((list) => bench.long.push(...list.getEntries().map((task) => task.duration))).observe({ type: "longtask" })
 
   globalThis.WebSocket = class extends WebSocket {
     constructor(...options) {
@@ -90,6 +92,7 @@ globalThis.bench = (() => {
   }
 
   for (const kind of ["click", "keydown"]) addEventListener(kind, (event) => { bench.input = event.timeStamp }, true)
+  addEventListener("change", (event) => { if (event.target.type === "file") bench.input = event.timeStamp }, true)
 
   // ------------------------------------------------------------------ the pointer: everything that one move runs
 

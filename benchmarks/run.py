@@ -29,6 +29,7 @@ import data
 import engine
 import faces
 import inside
+import inside_in_browser
 import trace_steps
 import training
 from pages_in_browser import App, Frame, change, chromium, serve, visit
@@ -281,9 +282,11 @@ def measure_engine() -> list[Line]:
 # ----------------------------------------------------------------------------------------------- inside the network
 
 
-def measure_inside() -> list[Line]:
-    """Every layer's maps: the engine's part against bare predict_on_batch, in one process."""
-    return [Line("inside", **fields) for fields in inside.measure()]
+def measure_inside(browser: Any) -> list[Line]:
+    """Every layer's maps: the engine's part against bare predict_on_batch in one process, then the page."""
+    return [
+        Line("inside", **fields) for part in (inside.measure(), inside_in_browser.measure(browser)) for fields in part
+    ]
 
 
 # ------------------------------------------------------------------------------------------------ a traced number
@@ -334,7 +337,7 @@ MEASURES: dict[str, Callable[..., list[Line]]] = {
     "faces": measure_faces,
     "trace": measure_trace,
 }
-WITHOUT_BROWSER = ("conv2d", "engine", "inside", "faces")
+WITHOUT_BROWSER = ("conv2d", "engine", "faces")
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields, replace
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from cnnviz import face
 from cnnviz.cards import CardError, listed, read_card
 from cnnviz.data import cleaning
 from cnnviz.data.dataset import DataError
@@ -19,7 +20,9 @@ from cnnviz.data.fingerprints import scan
 from cnnviz.data.leave_out import less_left_out, require_place, write_leave_out
 from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.data.sources import open_dataset
-from cnnviz.images import MAX_BYTES, ImageError
+from cnnviz.images import MAX_BYTES, ImageError, Pixels
+from cnnviz.many import Row, classify_many
+from cnnviz.networks import NetworkError
 from cnnviz.training import record
 from cnnviz.training.config import TO_DRAW, Augmentation, ConfigError, TrainingConfig, lines, usual
 from cnnviz.training.record import RecordError, Run
@@ -39,6 +42,8 @@ def models(as_json: bool) -> None:
     """List the networks that ship with the app, each with its score."""
     cards, faults = listed("models")
     for card in cards.values():
+        if card.task == "face" and not face.allowed(face.HERE, os.environ):
+            continue
         if as_json:
             click.echo(json.dumps(card.to_json(), ensure_ascii=False))
         else:
@@ -54,31 +59,59 @@ def models(as_json: bool) -> None:
 def classify(photos: tuple[str, ...], name: str, as_json: bool) -> None:
     """Say what a network takes photos for. PHOTO is a file, or a folder, of which every picture is taken."""
     _load_keras()
-    from cnnviz.many import classify_many  # noqa: PLC0415
-    from cnnviz.networks import NetworkError, classifier  # noqa: PLC0415
+    from cnnviz.networks import classifier, faces  # noqa: PLC0415
     from cnnviz.training.evaluate import find_network  # noqa: PLC0415
 
-    good = True
+    good, advised = True, False
     try:
         folder = find_network(name)
         _, card = classifier.load(folder)
-        if card.task == "face":  # until faces are looked for here, the contract's "faces" cannot be kept
-            click.echo(f"{card.title} is for faces, and each photo is taken for one face as a whole.", err=True)
         files = [(file, partial(_picture, file)) for photo in photos for file in _pictures(photo)]
-        for row in classify_many(files, card, partial(classifier.answers, folder), thumbnail=0):
+
+        def find(pixels: Pixels, _: str) -> tuple[face.Face, ...]:
+            return faces.find(face.reduced(pixels), (pixels.shape[0], pixels.shape[1]))
+
+        for row in classify_many(files, card, partial(classifier.answers, folder), thumbnail=0, find=find):
             good = good and not row.error
             if as_json:
-                found = {"error": row.error} if row.error else {"scores": row.scores, "sure": row.sure}
-                click.echo(json.dumps({"file": row.name, **found}, ensure_ascii=False))
-            elif row.scores is None:
+                click.echo(json.dumps({"file": row.name, **_answer(row)}, ensure_ascii=False))
+            elif row.error:
                 click.echo(row.error, err=True)
             else:
-                best = sorted(row.scores.items(), key=lambda one: one[1], reverse=True)[:3]
-                said = ", ".join(f"{label} {share:.1%}" for label, share in best)
-                click.echo(f"{row.name}: {said}" if row.sure else f"{row.name}: not sure; {said}")
+                click.echo("\n".join(_answer_lines(row, brief=advised)))
+                advised = advised or row.faces == ()
     except (*_FAULTS, NetworkError) as error:
         raise SystemExit(_sentence(error, as_json, name)) from None
     raise SystemExit(0 if good else 1)
+
+
+def _answer(row: Row) -> dict[str, Any]:
+    """A row as it stands in its JSON line, after the file's name."""
+    if row.error:
+        return {"error": row.error}
+    if row.faces is None:
+        return {"scores": row.scores, "sure": row.sure}
+    return {"faces": [{"box": one.box, "scores": one.scores, "sure": one.sure} for one in row.faces]}
+
+
+def _answer_lines(row: Row, brief: bool) -> list[str]:
+    """A row in words: a line for the photo, or one for each of its faces. brief: without what to try."""
+    if row.faces is None:
+        return [f"{row.name}: {_said(row.scores or {}, row.sure)}"]
+    if not row.faces:
+        return [f"{row.name}: {face.NONE_FOUND.partition(';')[0] + '.' if brief else face.NONE_FOUND}"]
+    number = f" of {len(row.faces)}" if len(row.faces) > 1 else ""
+    return [
+        f"{row.name}, face {count}{number} at {one.box[0]}, {one.box[1]}: {_said(one.scores, one.sure)}"
+        for count, one in enumerate(row.faces, 1)
+    ]
+
+
+def _said(scores: Mapping[str, float], sure: bool) -> str:
+    """The three best classes, or that it is not sure and these."""
+    best = sorted(scores.items(), key=lambda one: one[1], reverse=True)[:3]
+    said = ", ".join(f"{label} {share:.1%}" for label, share in best)
+    return said if sure else f"not sure; {said}"
 
 
 @main.command()
@@ -202,11 +235,14 @@ def evaluate(name: str, source: str, flip: bool, as_json: bool) -> None:
         raise SystemExit(_sentence(error, as_json, source)) from None
     if as_json:
         values = {"model": result.card.name, "data": result.data, "on": result.on, "left_out": result.left_out}
+        values |= {"faces_found": True} if result.faces_found else {}
         click.echo(json.dumps({**values, **result.scores.to_json()}, ensure_ascii=False))
     else:
         click.echo(f"{result.card.title} on {result.on} of {result.data}:")
         if result.left_out:
             click.echo(f"Pictures left out, since it was trained or chosen on them: {result.left_out:,}")
+        if result.faces_found:
+            click.echo("These are whole photos: of each the largest face that is found is answered for.")
         click.echo("\n".join(result.scores.lines()))
     _end(result.passed_over)
 

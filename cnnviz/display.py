@@ -174,20 +174,22 @@ def data_url(data: bytes, kind: str) -> str:
 def number(value: float, digits: int = 4) -> str:
     """A number as it stands on the page: at most `digits` digits, a real minus, no needless zeros.
 
-    A tie goes away from 0, as in the browser, so that the microscope shows the same text for the same number.
+    Two more before a whole number is written with an exponent, with commas from 10,000. A tie goes away from 0, as in
+    the browser, so that the microscope shows the same text for the same number.
 
-    >>> number(-412.0), number(0.12345), number(1234567.0), number(3e-9)
-    ('−412', '0.1235', '1.235e6', '3e−9')
+    >>> number(-412.0), number(0.12345), number(-12230.6), number(1234567.0), number(3e-9)
+    ('−412', '0.1235', '−12,231', '1.235e6', '3e−9')
     """
     if not isfinite(value):
         return "NaN" if isnan(value) else ("∞" if value > 0 else "−∞")
     magnitude = abs(value)
-    if magnitude and not 10.0 ** (1 - digits) <= magnitude < 10.0**digits - 0.5:
+    if magnitude and not 10.0 ** (1 - digits) <= magnitude < 10.0 ** (digits + 2) - 0.5:
         mantissa, exponent = _rounded(magnitude, f".{digits - 1}e").split("e")
         text = f"{_trim(mantissa)}e{int(exponent)}"
     else:
         whole = 1 if magnitude < 1 else int(log10(magnitude)) + 1
-        text = _trim(_rounded(magnitude, f".{max(0, digits - max(whole, 1) + (magnitude < 1))}f"))
+        commas = "," if magnitude >= 9999.5 else ""
+        text = _trim(_rounded(magnitude, f"{commas}.{max(0, digits - max(whole, 1) + (magnitude < 1))}f"))
     text = text.replace("-", "−")
     return "−" + text if value < 0 and text != "0" else text
 

@@ -143,9 +143,18 @@ class Engine:
         """Like `call`; the answer is kept under name and key, which must hold all that it depends on.
 
         For the network that is `networks.stamp(folder)`, for a picture its digest. Each call gets a copy of its own.
-        What was not used for an hour is forgotten: it may show the picture.
+        What was not used for an hour is forgotten, and `forget` what belongs to a photo: it may show the picture.
         """
         return self._ask((name, key), name, arguments, turn, limit, say)
+
+    def forget(self, digest: str) -> None:
+        """Let go of the answers that are kept under a key with this in it, or what begins with it: a photo's digest."""
+
+        def of_photo(key: Any) -> bool:
+            return any(isinstance(part, str) and part.startswith(digest) for part in key[1])
+
+        with self._changed:
+            self._kept.drop(of_photo)
 
     def close(self) -> None:
         """End the process; whoever waits gets an EngineError."""
@@ -348,4 +357,4 @@ def _answer(outcome: Outcome, limit: float) -> Any:
 
 
 _engine = Engine()
-start, state, call, cached = _engine.start, _engine.state, _engine.call, _engine.cached
+start, state, call, cached, forget = _engine.start, _engine.state, _engine.call, _engine.cached, _engine.forget

@@ -39,13 +39,15 @@ class ClassScore:
 class Scores:
     """What a classifier scored on n pictures. Made by `scores`.
 
-    right, accuracy, interval: how many answers were right, their share, its 95 % Wilson interval.
+    right, accuracy, interval: how many answers were right, their share of n, its 95 % Wilson interval.
     majority: share of the largest class among the true labels, which saying that class always would score.
     per_class: label -> ClassScore, in the order of the network's outputs.
     confusion: confusion[true][predicted], counts.
     calibration_error: 0..1, expected calibration error (see `scores`).
     log_loss: mean of −ln(probability of the true class), probabilities below SMALLEST taken as SMALLEST; None where a
         card does not state it.
+    unanswered: pictures of each class that got no answer, as where no face was found; empty where all got one. They
+        count as wrong everywhere but in the last two figures.
     """
 
     n: int
@@ -57,6 +59,7 @@ class Scores:
     confusion: tuple[tuple[int, ...], ...]
     calibration_error: float
     log_loss: float | None
+    unanswered: tuple[int, ...] = ()
 
     @property
     def majority_label(self) -> str:
@@ -76,13 +79,19 @@ class Scores:
         about = f"calibration error {self.calibration_error:.3f}"
         if self.log_loss is not None:
             about += f", mean log loss {self.log_loss:.3f}"
-        return [self.words(), *(_class_line(label, one) for label, one in self.per_class.items()), about]
+        lines = [self.words(), *(_class_line(label, one) for label, one in self.per_class.items()), about]
+        if missing := sum(self.unanswered):
+            lines.append(f"{missing:,} of the {self.n:,} got no answer and count as wrong")
+        return lines
 
     def to_json(self) -> dict[str, Any]:
         """As a card's scores.test; undefined figures are None."""
         fields = asdict(self)
         fields["interval"] = list(self.interval)
         fields["confusion"] = [list(row) for row in self.confusion]
+        fields["unanswered"] = list(self.unanswered)
+        if not self.unanswered:
+            del fields["unanswered"]
         for one in fields["per_class"].values():
             one["recall_interval"] = one["recall_interval"] and list(one["recall_interval"])
         return fields
@@ -110,18 +119,20 @@ class Scores:
         if loss is not None and not _is_number(loss):
             raise ValueError(f"The mean log loss is {_shown(loss)}; it must be a number from 0 on, or null.")
         confusion = _checked_confusion(fields["confusion"], len(labels))
-        made = _from_confusion(confusion, labels, float(error), None if loss is None else float(loss))
+        unanswered = _checked_unanswered(fields.get("unanswered", ()), len(labels))
+        made = _from_confusion(confusion, labels, float(error), None if loss is None else float(loss), unanswered)
         for name in ("n", "accuracy", "interval", "majority"):
             _compare(name, fields[name], getattr(made, name))
         return made
 
 
-def scores(probabilities: ArrayLike, truth: ArrayLike, labels: Sequence[str]) -> Scores:
+def scores(probabilities: ArrayLike, truth: ArrayLike, labels: Sequence[str], unanswered: Sequence[int] = ()) -> Scores:
     """Score a classifier's answers.
 
     probabilities: float (n, classes), n ≥ 1, classes ≥ 2, each row adding up to 1 within 0.01 (softmax outputs; for one
     sigmoid output see `two_columns`). truth: whole numbers (n,), 0..classes−1. labels: the classes' names, unique.
     The answer is the most probable class, of equals the first, and its probability is the confidence.
+    unanswered: how many pictures of each class got none; they count as wrong. Empty: none.
 
     Expected calibration error (Naeini, Cooper, Hauskrecht 2015; Guo, Pleiss, Sun, Weinberger 2017, equation 3): with
     answers sorted into 15 bins B of equal width by confidence, ((m−1)/15, m/15], it is
@@ -141,6 +152,7 @@ def scores(probabilities: ArrayLike, truth: ArrayLike, labels: Sequence[str]) ->
     predicted, confidence = _answers(rows)
     right = predicted == classes
     count = len(labels)
+    missing = _checked_unanswered(unanswered, count)
     confusion = np.bincount(classes * count + predicted, minlength=count * count).reshape(count, count)
 
     bins = np.searchsorted(np.arange(1, BINS) / BINS, confidence, side="left")
@@ -152,6 +164,7 @@ def scores(probabilities: ArrayLike, truth: ArrayLike, labels: Sequence[str]) ->
         labels,
         calibration_error=float(np.abs(gaps).sum() / len(rows)),
         log_loss=abs(float(np.mean(np.log(of_truth)))),
+        unanswered=missing,
     )
 
 
@@ -224,9 +237,13 @@ def _answers(rows: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.fl
 
 
 def _from_confusion(
-    confusion: tuple[tuple[int, ...], ...], labels: tuple[str, ...], calibration_error: float, log_loss: float | None
+    confusion: tuple[tuple[int, ...], ...],
+    labels: tuple[str, ...],
+    calibration_error: float,
+    log_loss: float | None,
+    unanswered: tuple[int, ...],
 ) -> Scores:
-    of_class = [sum(row) for row in confusion]
+    of_class = [sum(row) + missing for row, missing in zip(confusion, unanswered or [0] * len(labels), strict=True)]
     called = [sum(column) for column in zip(*confusion, strict=True)]
     hits = [confusion[index][index] for index in range(len(labels))]
     n, right = sum(of_class), sum(hits)
@@ -249,6 +266,7 @@ def _from_confusion(
         confusion=confusion,
         calibration_error=calibration_error,
         log_loss=log_loss,
+        unanswered=unanswered,
     )
 
 
@@ -334,6 +352,15 @@ def _checked_confusion(cells: Any, count: int) -> tuple[tuple[int, ...], ...]:
             f"The confusion matrix is {_shown(cells)}; expected {count} rows of {count} counts, not all of them 0."
         )
     return tuple(tuple(row) for row in cells)
+
+
+def _checked_unanswered(counts: Any, count: int) -> tuple[int, ...]:
+    whole = isinstance(counts, list | tuple) and len(counts) in (0, count)
+    if not whole or not all(isinstance(c, int) and not isinstance(c, bool) and 0 <= c < 2**53 for c in counts):
+        raise ValueError(
+            f"The pictures without an answer are {_shown(counts)}; expected {count} counts, one for each class."
+        )
+    return tuple(counts) if any(counts) else ()
 
 
 def _compare(name: str, stated: Any, computed: float | Interval) -> None:

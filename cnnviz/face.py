@@ -21,10 +21,7 @@ NONE_FOUND = (
 )
 SWITCH = "CNNVIZ_FACES"
 HERE = "localhost"  # the address of what only this computer reaches, as the command line
-OFF = (
-    f"Faces are switched off here, and so are the networks for them; {SWITCH}=on brings them back, which only the "
-    "person who starts the program can set."
-)
+OFF = f"Faces are switched off here, and so are the networks for them; whoever starts the program can set {SWITCH}=on."
 
 Point = tuple[float, float]
 

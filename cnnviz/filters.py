@@ -94,10 +94,12 @@ def _correlate(pixels: NDArray[Any], weights: Floats, axes: tuple[_Axis, _Axis])
     """conv2d with everything checked; pixels (H, W) or (H, W, 2..512), weights (kh, kw)."""
     y, x = axes
     pixels = np.ascontiguousarray(pixels)
+    # cv2 skips weights of 0, so what is not finite has to be brought to their cells too. A sum over all pixels is the
+    # cheapest way to see that nothing is (einsum, since vdot and @ wait for threads that a busy machine has no time
+    # for), and where it overflows nothing is changed; it comes first, since it leaves the pixels in the cache
+    plain = pixels.dtype == np.uint8 or weights.all() or math.isfinite(np.einsum("i->", pixels.ravel()))
     sums = _slide(pixels, _spread(weights, axes), axes)
-    # cv2 skips weights of 0, so what is not finite has to be brought to their cells too; the sum of squares is the
-    # fastest way to see that nothing is, and where it overflows this branch changes nothing
-    if pixels.dtype != np.uint8 and not weights.all() and not math.isfinite(np.vdot(pixels, pixels)):
+    if not plain:
         odd = (~np.isfinite(pixels)).astype(np.float32)
         sums[_slide(odd, _spread((weights == 0).astype(np.float32), axes), axes) > 0] = np.nan
     if y.stride > 1 or x.stride > 1:

@@ -111,7 +111,7 @@ class Maps:
     inherited: name of the layer whose scale it keeps, "" for its own.
     mean, max, min: of each map, NaN where it holds one. zeros: share of cells that are exactly 0.
     dead: maps whose cells are all equal (a 1 × 1 map: 0). saturated: sigmoid maps with 95 % of their cells within .01
-        of 0 or 1, tanh maps with 95 % within .02 of ±1; the network's answer is never called saturated.
+        of 0 or 1, tanh maps with 95 % within .02 of ±1. Neither is said of the answer, or of a switched-off map.
     weight: of each channel toward the chosen class, where the last dense layer takes the channels, directly or after
         global pooling; None elsewhere. For class 0 of a one-output network it is turned round.
     parameter_share, multiply_add_share: of the whole network's, 0..1.

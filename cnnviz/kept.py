@@ -40,6 +40,12 @@ class Kept:
         while self._data and self._used[next(iter(self._data))] <= limit:
             self._drop_first()
 
+    def drop(self, which: Callable[[Hashable], bool]) -> None:
+        """Let go of what is kept under these keys."""
+        for key in [key for key in self._data if which(key)]:
+            self.size -= len(self._data.pop(key))
+            del self._used[key]
+
     def _drop_first(self) -> None:
         key, data = self._data.popitem(last=False)
         del self._used[key]

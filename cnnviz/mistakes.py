@@ -1,6 +1,6 @@
 """The classic mistakes between a photo and a network: each as exact arithmetic on the picture that goes in."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.data.preprocessing import Preprocessing
+from cnnviz.face import FACTOR, Face, Point, crop, within
 from cnnviz.images import Pixels
 
 PATCH = 1 / 3  # side of the covering square, as a share of the input's shorter side
@@ -19,6 +20,9 @@ NOISE_SEED = 1
 JPEG_QUALITY = 10
 BLUR = 1 / 24  # standard deviation, as a share of the input's shorter side
 MIDDLE = (0.5, 0.5)
+WIDER = 1.4  # factor on the side of the square round a face
+# how far the bands reach past eyes and mouth, as shares of the face's measure (see `band`)
+BANDS = {"eyes": (0.4, 0.3), "mouth": (0.3, 0.35)}  # along the line of the two points, across it
 
 Place = tuple[float, float]  # (y, x) of the patch's middle, as shares 0..1 of the input's height and width
 
@@ -55,6 +59,17 @@ MISTAKES = (
     Mistake("covered", "A patch covered", "Drag it: where the answer falls, the network was looking."),
 )
 KEYS = tuple(one.key for one in MISTAKES)
+# a square round a face cannot be squashed into a square; it can be cut in the wrong size
+OF_FACES = (
+    Mistake(
+        "wide", "Cut out too wide", "It learned faces that fill the frame; with more around it this one is small to it."
+    ),
+    Mistake(
+        "eyes", "Eyes covered", "Dark glasses, or a bar for privacy: what stays of the answer came from the mouth."
+    ),
+    Mistake("mouth", "Mouth covered", "A mask or a hand: what stays of the answer came from eyes and brows."),
+)
+FACE_KEYS = tuple(one.key for one in OF_FACES)
 # what is another mistake for a network that was trained in another way: (fit or scale) -> key, label, why
 _OTHERWISE = {
     "letterbox": Mistake("squashed", "Squashed, no bars", MISTAKES[2].why),
@@ -70,30 +85,38 @@ _OTHERWISE = {
 }
 
 
-def of(preprocessing: Preprocessing) -> tuple[Mistake, ...]:
-    """The mistakes that can be made with this preprocessing, in their order, in words that fit it."""
+def of(preprocessing: Preprocessing, faces: bool = False) -> tuple[Mistake, ...]:
+    """The mistakes that can be made with this preprocessing, in their order, in words that fit it.
+
+    faces: those of a network for faces, which squashes nothing, since what is cut out round a face is square.
+    """
     other = {one.key: one for name in (preprocessing.fit, preprocessing.scale) if (one := _OTHERWISE.get(name))}
-    return tuple(other.get(one.key, one) for one in MISTAKES)
+    found = tuple(other.get(one.key, one) for one in MISTAKES)
+    if not faces:
+        return found
+    wide, *covers = OF_FACES
+    *others, covered = (wide if one.key == "squashed" else one for one in found)
+    return (*others, *covers, covered)
 
 
 def picture(
-    pixels: Pixels, preprocessing: Preprocessing, mistakes: Collection[str] = (), place: Place = MIDDLE
+    pixels: Pixels,
+    preprocessing: Preprocessing,
+    mistakes: Collection[str] = (),
+    place: Place = MIDDLE,
+    face: Face | None = None,
 ) -> Pixels:
     """The network's input, uint8 (height, width, channels), of a photo (H, W, 3) RGB with these mistakes made.
 
-    What concerns the photo comes first: a quarter turn clockwise, mirrored, R and B swapped, fitted the wrong way. All
-    else is done to the picture at the network's size, where no resizing can hide it (as in Hendrycks and Dietterich
-    2019): Gaussian blur, darker, noise, JPEG, then the patch round `place`. "unscaled" changes nothing here, see `fed`.
-    KeyError for a mistake that is none.
+    face: the one in the photo that is cut out first. What concerns the photo comes first: the face cut out too wide, a
+    quarter turn clockwise, mirrored, R and B swapped, fitted the wrong way. All else is done to the picture at the
+    network's size, where no resizing can hide it (as in Hendrycks and Dietterich 2019): Gaussian blur, darker, noise,
+    JPEG, then bands over eyes and mouth, and the patch round `place`. "unscaled" changes nothing here, see `fed`.
+    KeyError for a mistake that is none, or one of FACE_KEYS without a face.
     """
-    if unknown := set(mistakes) - set(KEYS):
+    if unknown := set(mistakes) - set(KEYS) - set(() if face is None else FACE_KEYS):
         raise KeyError(", ".join(sorted(unknown)))
-    if "sideways" in mistakes:
-        pixels = np.rot90(pixels, -1)
-    if "mirrored" in mistakes:
-        pixels = pixels[:, ::-1]
-    if "bgr" in mistakes:
-        pixels = pixels[..., ::-1]
+    pixels, face = _photo(pixels, mistakes, face)
     if "squashed" in mistakes:
         preprocessing = replace(preprocessing, fit=other_fit(preprocessing))
     made = preprocessing.picture(np.ascontiguousarray(pixels))
@@ -106,10 +129,28 @@ def picture(
         made = np.clip(np.rint(made + noise), 0, 255).astype(np.uint8)
     if "jpeg" in mistakes:
         made = _jpeg(made)
+    if face is not None:
+        shown = _at_size(face, pixels, preprocessing)
+        for part in set(BANDS) & set(mistakes):
+            made[band(part, shown, made.shape[0], made.shape[1])] = GREY
     if "covered" in mistakes:
         top, left, side = patch(preprocessing, place)
         made[top : top + side, left : left + side] = GREY
     return made
+
+
+def _photo(pixels: Pixels, mistakes: Collection[str], face: Face | None) -> tuple[Pixels, Face | None]:
+    """What is done to the photo, before it is fitted; and the face in what came of it."""
+    if face is not None:
+        factor = FACTOR * (WIDER if "wide" in mistakes else 1)
+        pixels, face = crop(pixels, face, factor), within(face, factor)
+    if "sideways" in mistakes:
+        rows = pixels.shape[0]
+        pixels, face = np.rot90(pixels, -1), face and _moved(face, lambda x, y: (rows - y, x))
+    if "mirrored" in mistakes:
+        columns = pixels.shape[1]
+        pixels, face = pixels[:, ::-1], face and _moved(face, lambda x, y: (columns - x, y))
+    return pixels[..., ::-1] if "bgr" in mistakes else pixels, face
 
 
 def fed(picture: Pixels, preprocessing: Preprocessing, mistakes: Collection[str] = ()) -> NDArray[np.float32]:
@@ -137,6 +178,49 @@ def patch(preprocessing: Preprocessing, place: Place) -> tuple[int, int, int]:
         for share, size in zip(place, (height, width), strict=True)
     )
     return top, left, side
+
+
+def band(part: str, face: Face, height: int, width: int) -> NDArray[np.bool_]:
+    """Which cells of a picture of this size a band over a part of its face covers: bool (height, width).
+
+    part: "eyes" or "mouth". face: in the picture's pixels. The band is straight and lies along the face: its direction
+    is that of the line through the eyes plus that through the corners of the mouth. It reaches past the two eyes, or
+    corners, by shares (BANDS) of the face's measure: the larger of the distance of the eyes and that from their middle
+    to the mouth's, since in profile the first is small, and in a bowed head the second. A cell is covered if its middle
+    lies in the band.
+    """
+    (a, b), (c, d) = np.array(face.eyes), np.array(face.mouth)
+    measure = max(np.hypot(*(b - a)), np.hypot(*((c + d) / 2 - (a + b) / 2)))
+    along = (b - a) + (d - c)
+    length = np.hypot(*along)
+    along = along / length if length else np.array([1.0, 0.0])
+    across = np.array([-along[1], along[0]])
+    ends = np.array(getattr(face, part))
+    rows, columns = np.mgrid[:height, :width] + 0.5
+    covered = np.ones((height, width), bool)
+    for axis, reach in zip((along, across), BANDS[part], strict=True):
+        low, high = np.sort(ends @ axis) + np.array([-reach, reach]) * measure
+        place = columns * axis[0] + rows * axis[1]
+        covered &= (low <= place) & (place <= high)
+    return covered
+
+
+def _moved(face: Face, to: Callable[[float, float], Point]) -> Face:
+    """The face with its points moved: (x, y) -> (x, y)."""
+    (a, b), (c, d) = face.eyes, face.mouth
+    return replace(face, eyes=(to(*a), to(*b)), mouth=(to(*c), to(*d)))
+
+
+def _at_size(face: Face, pixels: Pixels, preprocessing: Preprocessing) -> Face:
+    """A face in a picture's pixels -> the same in those of the network's input."""
+    rows, columns = pixels.shape[:2]
+    top, left, tall, wide = preprocessing.window(rows, columns)
+    high, broad = preprocessing.height / tall, preprocessing.width / wide
+    if preprocessing.fit == "letterbox":  # as far as the smaller side goes, the rest are bars, half on each side
+        high = broad = min(high, broad)
+    down = (preprocessing.height - tall * high) / 2 - top * high
+    right = (preprocessing.width - wide * broad) / 2 - left * broad
+    return _moved(face, lambda x, y: (x * broad + right, y * high + down))
 
 
 def _jpeg(picture: Pixels) -> Pixels:

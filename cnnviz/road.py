@@ -112,6 +112,17 @@ def _runs(mask: NDArray[np.bool_]) -> list[list[int]]:
     return [[int(a), int(b)] for a, b in edges.reshape(-1, 2)]
 
 
+def rounding(settings: Settings) -> float:
+    """What float32 may leave of a sum that is 0: a millionth of the largest that these weights make of a picture."""
+    weights = np.abs(settings.weights).sum() + (0 if settings.weights_y is None else np.abs(settings.weights_y).sum())
+    return 1e-6 * (255 * float(weights) + abs(settings.bias))
+
+
+def limit(road: Road) -> float:
+    """The end of the scale that the maps of a road are colored on; what rounding left of zeros is no pattern."""
+    return max(display.limit(road.feature_map), rounding(road.settings))
+
+
 def spec(road: Road, name: str, plane: str) -> dict[str, Any]:
     """What the microscope needs to compute any one window (see cnnviz.microscope for the fields)."""
     s = road.settings
@@ -135,7 +146,7 @@ def spec(road: Road, name: str, plane: str) -> dict[str, Any]:
         "dilation": list(s.dilation_rate),
         "output": list(road.feature_map.shape),
         "relu": s.relu and road.relu is not None,
-        "limit": display.limit(road.feature_map),
+        "limit": limit(road),
         "pool": None
         if pooled is None
         else {

@@ -4,7 +4,18 @@ import streamlit as st
 
 from cnnviz import engine
 from cnnviz.images import Photo
-from cnnviz.ui import address, asking, catalog, classify_many, classify_mistakes, classify_photo, frame, strip
+from cnnviz.ui import (
+    address,
+    asking,
+    catalog,
+    classify_faces,
+    classify_many,
+    classify_mistakes,
+    classify_photo,
+    faces,
+    frame,
+    strip,
+)
 from cnnviz.ui import card as card_view
 from cnnviz.ui.catalog import Network
 
@@ -14,7 +25,7 @@ VIEWS = {"one": "One photo", "many": "Many photos"}
 
 def view() -> str:
     """One photo or many, kept in `?view=`."""
-    held = address.kept("view", "one")
+    held = address.kept("view", "one", VIEWS)
     st.session_state["view_shown"] = held if held in VIEWS else "one"
     st.segmented_control(
         "How many", list(VIEWS), format_func=VIEWS.__getitem__, key="view_shown", required=True, on_change=turn,
@@ -58,22 +69,16 @@ def whole_card(network: Network) -> None:
 
 
 def one(owner: str, photo: Photo, network: Network) -> None:
-    """The road of one photo: as it is, as the network gets it, and what the network says."""
+    """The road of one photo, or of each face in it: as it is, as the network gets it, and what the network says."""
     card = network.card
-    seen = card.preprocessing.picture(photo.pixels)
     sure_from = classify_photo.threshold(card)
-    with st.grid(3, min_column_width=300, gap=(24, 32), key="way"):
-        with st.container(key="stage_photo"):
-            st.subheader("The photo", anchor=False)
-            st.html(classify_photo.picture(photo, card.preprocessing))
-        with st.container(key="stage_seen"):
-            st.subheader("What the network sees", anchor=False)
-            st.html(classify_photo.seen(seen, card.preprocessing))
-        with st.container(key="stage_answer"):
-            st.subheader("What it says", anchor=False)
-            with st.container(key="answer"):
-                place = st.container()
-            classify_photo.slider(card, sure_from)
+    if card.task == "face":
+        classify_faces.show(owner, photo, network, sure_from)
+        return
+    seen = card.preprocessing.picture(photo.pixels)
+    shown = classify_photo.picture(photo, card.preprocessing)
+    put_in = classify_photo.seen(seen, card.preprocessing.words())
+    place = classify_photo.way("The photo", shown, put_in, card, sure_from)
     if not engine.state().ready:
         with place:
             asking.waiting(classify_photo.ANSWER_HEIGHT)
@@ -83,11 +88,7 @@ def one(owner: str, photo: Photo, network: Network) -> None:
         if isinstance(answers, str):
             frame.problem(answers, "answer")
             return
-        st.html(
-            classify_photo.headline(card.labels, answers[0], sure_from)
-            + classify_photo.bars(card.labels, answers[0], sure_from)
-            + f'<p class="quiet">{classify_photo.worth(card, answers[0])}</p>'
-        )
+        st.html(classify_photo.says(card, answers[0], sure_from))
     classify_mistakes.drawer(owner, photo.digest, network, sure_from)
 
 
@@ -99,12 +100,14 @@ frame.heading("Classify", "Give it a picture, and see what a network takes it fo
 networks, faults = catalog.networks(owner)
 for number, fault in enumerate(faults):
     frame.problem(fault, f"fault_{number}")
+if any(one.card.task == "face" for one in networks.values()):
+    faces.warm()
 if networks:
     if view() == "many":
         classify_many.show(owner, choice(networks))
     else:
-        photo = strip.strip(owner)
-        one(owner, photo, choice(networks))
+        # no name for the photo here: callbacks keep this page's names as long as the tab is open
+        one(owner, strip.strip(owner), choice(networks))
 else:
     st.markdown("There is no network yet to classify with: train one in a minute, and keep it under a name.")
     if st.button("Train a network", icon=":material/model_training:", key="go_train"):

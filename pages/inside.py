@@ -4,31 +4,38 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from cnnviz import engine, samples
-from cnnviz.graph import Look, Screen
+from cnnviz import engine
+from cnnviz.graph import Look, Node, Screen
 from cnnviz.microscope import network as parts
 from cnnviz.ui import (
     address,
     asking,
     catalog,
+    face_choice,
+    faces,
     frame,
     inside_answer,
     inside_ask,
     inside_layer,
+    inside_sides,
     inside_state,
     inside_view,
     strip,
     trace_view,
 )
 from cnnviz.ui import card as card_view
-from cnnviz.ui.asking import Say
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.inside_ask import Subject
 from cnnviz.ui.inside_state import KEPT, MAPS, OPENED, TRACE
-from cnnviz.ui.store import PHOTOS
 
 STYLE = frame.ROOT / "cnnviz" / "ui" / "inside.css"
 HEIGHT = 520  # px of the skeleton
+# on a narrow screen the network is long, and what comes after it far away
+JUMPS = (
+    '<p class="jumps">Down to <a href="#answer">the answer</a> · <a href="#layer">the opened layer</a> · '
+    '<a href="#trace">the trace</a></p>'
+)
+ANCHOR = '<span class="anchor" id="{}"></span>'
 
 
 @st.fragment
@@ -45,26 +52,42 @@ def inside(owner: str, digest: str) -> None:
         if st.button("Train a network", icon=":material/model_training:", key="go_train"):
             st.switch_page(frame.ROOT / "pages" / "train.py")
         return
+    if any(one.card.task == "face" for one in known.values()):
+        faces.warm()
     inside_state.kept()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="choice"):
         with st.container(width=260):
             network = catalog.choose(known)
         with st.container(width=260):
-            beside = address.choice("Beside it", "beside", sides(owner, network, known), "", _nothing, _nothing)
-        st.caption(worth(network))
+            beside = address.choice(
+                "Beside it", "beside", inside_sides.sides(owner, network, known), "", _nothing, _nothing
+            )
+        with st.container(width=560):
+            st.caption(worth(network))
+    if network.card.task == "face":
+        face_choice.kept(photo)
     if not engine.state().ready:
         asking.waiting(HEIGHT)
         return
-    if beside:
-        st.markdown(side(pair(owner, None)[0]))
+    if network.card.task == "face":
+        face_choice.row(photo)
+    subject, other = inside_sides.pair(owner, None)
+    if beside == inside_sides.OWN and other is None:
+        frame.problem(inside_sides.EMPTY, "beside")
+    st.html(JUMPS)
+    if other is not None:
+        st.markdown(inside_sides.side(subject))
     parts.network("network_maps", inside_layer.NETWORK, inside_layer.open_from("network_maps"))
+    st.html(ANCHOR.format("answer"))
     parts.answer("network_answer", "inside_answer", pick_from("network_answer"))
-    if beside and (other := pair(owner, None)[1]) is not None:
-        st.markdown(side(other))
+    if other is not None:
+        st.markdown(inside_sides.side(other))
         parts.network("beside_maps", "inside_beside", inside_layer.open_from("beside_maps"))
         parts.answer("beside_answer", "inside_beside_answer", pick_from("beside_answer"))
     maps(owner, digest)
+    st.html(ANCHOR.format("layer"))
     opened(owner, digest)
+    st.html(ANCHOR.format("trace"))
     trace(owner, digest)
 
 
@@ -81,46 +104,8 @@ def worth(network: Network) -> str:
     low, high = (card_view.percent(one) for one in test.interval)
     return (
         f"{line} · {card_view.percent(test.accuracy)} of {test.n:,} test pictures right [{low}, {high}], "
-        f"majority {card_view.percent(test.majority)}"
+        f"always the commonest class: {card_view.percent(test.majority)}"
     )
-
-
-def sides(owner: str, network: Network, known: dict[str, Network]) -> dict[str, str]:
-    """What can stand beside: another picture through this network, or this picture through another network."""
-    found = {"": "nothing"}
-    here = str(st.session_state.get("picture") or samples.samples()[0].key)
-    if PHOTOS.get(owner) is not None and here != strip.OWN:
-        found[f"picture:{strip.OWN}"] = "picture: your photo"
-    found |= {f"picture:{one.key}": f"picture: {one.title}" for one in samples.samples() if one.key != here}
-    for key, other in known.items():
-        if key != network.key:
-            found[f"network:{key}"] = f"network: {other.card.title}"
-    return found
-
-
-def side(subject: Subject) -> str:
-    """What is at work on what, where there are two of them. Markdown."""
-    return f"**{frame.escape(subject.photo.name)}** in **{frame.escape(subject.network.card.title)}**"
-
-
-def pair(owner: str, say: Say | None) -> tuple[Subject, Subject | None]:
-    """The picture in the network, and what stands beside."""
-    photo = strip.in_hand(owner)
-    known, _ = catalog.networks(owner)
-    network = catalog.in_hand(known)
-    what, _, key = inside_state.value("beside").partition(":")
-    other = None
-    if what == "network" and key in known and key != network.key:
-        other = Subject.of(known[key], photo, owner, "beside", say)
-    elif what == "picture":
-        second = PHOTOS.get(owner) if key == strip.OWN else samples.photo(key) if _sample(key) else None
-        if second is not None:
-            other = Subject.of(network, second, owner, "beside", say)
-    return Subject.of(network, photo, owner, "", say), other
-
-
-def _sample(key: str) -> bool:
-    return key in [one.key for one in samples.samples()]
 
 
 def looked(subject: Subject, switches: bool = True) -> tuple[Look, Screen]:
@@ -138,14 +123,21 @@ def maps(owner: str, digest: str) -> None:
         st.rerun()
     look = inside_state.look()
     with asking.telling() as say:
-        subject, other = pair(owner, say)
+        subject, other = inside_sides.pair(owner, say)
+        nodes: tuple[Node, ...] = ()
         try:
+            nodes = inside_ask.nodes(subject)
             look = draw(subject, inside_layer.NETWORK, "inside_answer", "maps")
             if other is not None:
                 draw(other, "inside_beside", "inside_beside_answer", "maps_beside", same(subject, other))
         except inside_ask.Problem as error:
             frame.problem(str(error), "network")
     switched(look)
+    network = subject.network
+    # what another network lacks, when that was chosen by hand, was given up with the choice
+    linked = nodes and network.key == st.session_state.setdefault("inside_linked", network.key)
+    if linked and (sentence := inside_state.missing(nodes, len(network.card.labels), network.card.title)):
+        frame.problem(sentence, "link")
 
 
 def same(subject: Subject, other: Subject) -> bool:
@@ -156,12 +148,15 @@ def same(subject: Subject, other: Subject) -> bool:
 def draw(subject: Subject, block: str, answer_block: str, key: str, switches: bool = True) -> Look:
     """Send a network's maps and its answer; gives how it is looked at."""
     look, screen = looked(subject, switches)
-    tiles = inside_ask.tiles(subject, look, screen) if screen.levels is None else None
+    fits = screen.levels is not None
+    tiles = None if fits else inside_ask.tiles(subject, look, screen)
+    fields = inside_ask.all_fields(subject) if fits else None
     layer, explicit = inside_state.opened(screen)
     seen = Look(look.range, look.off, look.linear)  # the class is not to be seen on the maps
     opened_now = (layer, explicit, inside_state.channel(screen, screen.maps(layer)))
     identity = f"{hash((subject.identity, seen)):x}"
-    parts.draw(f"drawn_{key}", inside_view.network_block(block, screen, identity, opened_now, dict(look.off), tiles))
+    data = inside_view.network_block(block, screen, identity, opened_now, dict(look.off), tiles, fields)
+    parts.draw(f"drawn_{key}", data)
     before = None
     if any(look.switches):
         before = inside_ask.screen(subject, Look(look.range, chosen=look.chosen)).answer
@@ -207,7 +202,7 @@ def opened(owner: str, digest: str) -> None:
     if strip.in_hand(owner).digest != digest:
         st.rerun()
     with asking.telling() as say:
-        subject, other = pair(owner, say)
+        subject, other = inside_sides.pair(owner, say)
         try:
             look, screen = looked(subject)
             beside = None if other is None else (other, *looked(other, same(subject, other)))
@@ -222,7 +217,7 @@ def trace(owner: str, digest: str) -> None:
     if strip.in_hand(owner).digest != digest:
         st.rerun()
     with asking.telling() as say:
-        subject, _ = pair(owner, say)
+        subject, _ = inside_sides.pair(owner, say)
         try:
             nodes = inside_ask.nodes(subject)
         except inside_ask.Problem:
@@ -234,4 +229,5 @@ def trace(owner: str, digest: str) -> None:
 owner = frame.page("Inside the network", "Every map of every layer, at work on your picture.")
 st.html(STYLE)
 engine.start()
+asking.stop()
 inside(owner, strip.strip(owner).digest)

@@ -30,11 +30,13 @@ def lab(owner: str, digest: str) -> None:
 
     def words(name: str) -> None:
         """A closed popover for short texts; they are written only while it is open."""
-        popovers[name] = st.popover(WORDS[name][0], type="tertiary", key=f"words_{name}", on_change="rerun")
+        popovers[name] = st.popover(
+            WORDS[name][0], type="tertiary", icon=":material/help:", key=f"words_{name}", on_change="rerun"
+        )
 
     kept()
     strength = lab_controls.strength()
-    with st.grid(5, min_column_width=200, gap=(24, 32), key="road"):
+    with st.grid(5, min_column_width=190, gap=(24, 32), key="road"):
         # all five at once, so that the first ones do not stand wider until the last has come
         cells = {name: st.container(key=f"cell_{name}", gap="xsmall") for name in STAGES}
         with cells["input"]:
@@ -150,7 +152,9 @@ def stages(owner: str, digest: str) -> None:
 
 
 owner = frame.page(
-    "Kernel lab", "A kernel slides over the picture. Move over any stage to see one window’s arithmetic."
+    "Kernel lab",
+    "A kernel, a small grid of weights, slides over the picture. Each place gives one number.  \n"
+    "Move over a picture to see how it is made; then change a weight.",
 )
-lab_controls.drop_endless_numbers()
+lab_controls.drop_what_cannot_be()
 lab(owner, strip.strip(owner).digest)

@@ -1,25 +1,28 @@
 """What tests share: the real server in a process of its own, and a real browser."""
 
+import gc
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import find
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 from cnnviz import engine
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKS = ROOT.parent / "shared" / "data"
+PATIENCE = 180.0  # seconds; all of it is needed only where others use the machine, too
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -50,7 +53,7 @@ AT_REST = """() => {
   const now = performance.now()
   const rest = document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
     && !document.querySelector("[data-testid=stSkeleton]")
-    && (wire.heard >= wire.sent || now - wire.sent > 2000)
+    && (wire.heard >= wire.sent || now - wire.sent > 10000)
     && now - Math.max(wire.heard, wire.sent) > 150
   wire.frames = rest ? (wire.frames ?? 0) + 1 : 0
   return wire.frames > 12
@@ -74,11 +77,40 @@ class Server:
         return json.loads(self.report_file.read_text())
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where no test with Keras is asked for, the files that hold nothing else are not imported: that takes seconds."""
+    return True if collection_path.name.endswith("_keras.py") and "not keras" in config.option.markexpr else None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is in memory by now stays: it is not looked through again and again for something to let go of."""
+    if "not keras" in session.config.option.markexpr and "keras" in sys.modules:
+        raise pytest.UsageError("A test file that is not called ..._keras.py imports Keras, and that takes seconds.")
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _no_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """No page that a quick test opens loads Keras beside it, except by a call that needs it."""
     if request.node.get_closest_marker("keras") is None:
         monkeypatch.setattr(engine, "start", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def _page_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that runs without a browser (the mark `pages`) does nothing beside itself."""
+    if request.node.get_closest_marker("pages") is None:
+        return
+    monkeypatch.setenv("CNNVIZ_RUNS", str(request.getfixturevalue("tmp_path")))
+    monkeypatch.setattr("cnnviz.ui.runs._queue", None)
+    monkeypatch.setattr("cnnviz.training.queue.Queue.warm", lambda _: None)  # no worker on a mere visit
+    monkeypatch.setattr("cnnviz.ui.faces.warm", lambda: None)  # and no finder of faces
+    # it reads the metadata of every installed package (0.2 s); our components are registered on import
+    search = "streamlit.components.v2.component_manager.BidiComponentManager.discover_and_register_components"
+    monkeypatch.setattr(search, lambda *_, **__: None)
+    # where another test has loaded Keras, Streamlit would clear that one's session after each run (0.7 s)
+    monkeypatch.setattr("streamlit.runtime.scriptrunner.script_runner._clean_problem_modules", lambda: None)
 
 
 def start_server(folder: Path, runs: Path | None = None) -> Server:
@@ -157,12 +189,50 @@ def page(context: Any) -> Any:
     return opened
 
 
+def address(page: Any) -> str:
+    """What the browser's address bar shows now; page.url lags behind while nothing else is asked."""
+    return str(page.evaluate("location.href"))
+
+
+def until(ask: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """Ask until there is an answer; what: was waited for."""
+    limit = time.monotonic() + seconds
+    while not (answer := ask()):
+        if time.monotonic() > limit:
+            raise AssertionError(f"{what} did not come within {seconds:.0f} s")
+        time.sleep(0.05)
+    return answer
+
+
 def settle(page: Any) -> None:
     """Wait until what the page asked its server is answered and drawn."""
     page.wait_for_timeout(50)  # what was clicked last is on its way
     page.evaluate("globalThis.wire && (wire.frames = 0)")
     page.wait_for_function(AT_REST)
     page.wait_for_timeout(50)
+
+
+def choose(page: Any, key: str, option: str, typed: str = "") -> None:
+    """Take an option of a list; a part of the page that comes late closes the list, and it is opened again.
+
+    option: the beginning of its label. typed: what finds it where it is so far down that the list does not hold it yet.
+    """
+    field = page.locator(f".st-key-{key} input")
+    listed = page.get_by_role("option", name=re.compile(f"^{re.escape(option)}"))
+
+    def taken() -> bool:
+        try:
+            if not listed.count():
+                field.click(timeout=2000)
+                if typed:
+                    field.fill(typed, timeout=2000)
+            listed.first.click(timeout=2000)
+        except TimeoutError:
+            return False
+        return True
+
+    until(taken, f"the option {option}")
+    settle(page)
 
 
 def open_page(page: Any, url: str) -> None:

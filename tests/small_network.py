@@ -39,6 +39,8 @@ class Engine:
         self.asked: list[str] = []
         self.silent: list[str] = []
         self.fails: Exception | None = None
+        self.slow = False  # whether each question waits, so that what waits is told so
+        self.spoiled = False  # whether there is a NaN in each layer
 
     def cached(self, _: Any, name: str, *arguments: Any, say: Any = None, **__: Any) -> Any:
         self.asked.append(name)
@@ -46,6 +48,8 @@ class Engine:
             self.silent.append(name)
         if self.fails is not None:
             raise self.fails
+        if self.slow and say is not None:
+            say(READY)
         function, _, *rest = (name.removeprefix("inside."), *arguments)
         return getattr(self, function)(*rest)
 
@@ -66,6 +70,8 @@ class Engine:
             for name, channels in look.off:
                 if name == node.name:
                     made[..., list(channels)] = 0
+            if self.spoiled and node.inputs:
+                made.flat[1] = np.nan
             found[node.name] = made
         return found
 
@@ -88,7 +94,8 @@ class Engine:
             statistics = (one.mean, one.max, one.min, one.zeros, one.dead, np.zeros(channels, bool))
             scale_of = (scale.low, scale.high, scale.signed, scale.inherited)
             shares = (node.parameters / 306, 0.1)
-            layers.append(Maps(node, height, width, channels, *scale_of, *statistics, weight, *shares, at))
+            nan = np.isnan(one.max)
+            layers.append(Maps(node, height, width, channels, *scale_of, *statistics, weight, *shares, at, nan))
             offset += values[node.name].size
         levels = measure.levels(list(flat.values()), [ends[name] for name in flat]) if self.fits else None
         return Screen(tuple(layers), Answer(LABELS, chosen, logits, answer, "softmax"), 306, 258_088, levels)
@@ -143,6 +150,9 @@ class Engine:
             return Fields(whole, whole, True)
         rows = np.stack([np.arange(height) - 1, np.arange(height) + 2], axis=1).astype(np.int32)
         return Fields(rows, rows, False)
+
+    def all_fields(self) -> dict[str, Fields]:
+        return {node.name: self.fields(node.name) for node in NODES}
 
     def effective(self, picture: Any, *_: Any) -> Any:
         return np.ones(picture.shape[:2], np.float32)

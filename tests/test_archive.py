@@ -9,10 +9,12 @@ import time
 import tracemalloc
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,10 +50,10 @@ def made(
     body, directory = io.BytesIO(), io.BytesIO()
     body.write(prefix)
     for item in items:
-        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-        stream = item.body
-        if stream is None:
-            stream = packer.compress(item.data) + packer.flush() if item.method == 8 else item.data
+        stream = item.data if item.body is None else item.body
+        if item.body is None and item.method == 8:
+            packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+            stream = packer.compress(item.data) + packer.flush()
         start = body.tell() - len(prefix)
         crc = zlib.crc32(item.data) if item.crc is None else item.crc
         sizes = (
@@ -267,8 +269,12 @@ def quoted_overlap(files: int) -> bytes:
     return body + directory + b"PK\5\6" + end
 
 
+def many(**lies: Any) -> bytes:
+    return made(*[Item(b"a/%d.jpg" % n, b"") for n in range(100_001)], **lies)
+
+
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "words"),  # data: made when its turn comes, where that takes long
     [
         pytest.param(b"", "no zip", id="empty"),
         pytest.param(b"PK", "no zip", id="two bytes"),
@@ -298,29 +304,28 @@ def quoted_overlap(files: int) -> bytes:
             "unpack",
             id="2⁶⁴ bytes",
         ),
-        pytest.param(made(*[Item(b"a/%d.jpg" % n, b"") for n in range(100_001)], zip64=True), "100,000", id="count"),
+        pytest.param(partial(many, zip64=True), "100,000", id="count"),
+        pytest.param(partial(many, count=3), "100,000", id="count that lies"),
         pytest.param(
-            made(*[Item(b"a/%d.jpg" % n, b"") for n in range(100_001)], count=3), "100,000", id="count that lies"
-        ),
-        pytest.param(
-            made(*[Item(b"%d" % n, b"", central_extra=bytes(60_000)) for n in range(700)]),
+            lambda: made(*[Item(b"%d" % n, b"", central_extra=bytes(60_000)) for n in range(700)]),
             "list of contents",
             id="list",
         ),
         pytest.param(
-            made(*[Item(b"a/%d.bmp" % n, MEGABYTE * 19, method=8, size=19_000_000) for n in range(6)]),
+            lambda: made(*[Item(b"a/%d.bmp" % n, MEGABYTE * 19, method=8, size=19_000_000) for n in range(6)]),
             "times",
             id="ratio of 1,000",
         ),
         pytest.param(
-            made(*[Item(b"%d" % n, method=8, size=19_999_999) for n in range(101)], prefix=bytes(21_000_000)),
+            lambda: made(*[Item(b"%d" % n, method=8, size=19_999_999) for n in range(101)], prefix=bytes(21_000_000)),
             "2,000 MB",
             id="total size",
         ),
     ],
 )
-def test_what_cannot_be_opened_gets_one_sentence(data: bytes, words: str) -> None:
-    started = time.process_time()
+def test_what_cannot_be_opened_gets_one_sentence(data: bytes | Callable[[], bytes], words: str) -> None:
+    data = data if isinstance(data, bytes) else data()
+    started = time.thread_time()
     with pytest.raises(DataError) as caught:
         open_archive(data, "pets.zip")
     said = str(caught.value)
@@ -328,7 +333,7 @@ def test_what_cannot_be_opened_gets_one_sentence(data: bytes, words: str) -> Non
     assert said.endswith(".")
     assert "\n" not in said
     assert words in said
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_many_small_empty_pictures_are_no_bomb() -> None:

@@ -1,5 +1,6 @@
 """The avatars: well-formed drawings of one size, named, each another one, with nothing in them from elsewhere."""
 
+import base64
 import re
 from xml.etree import ElementTree
 
@@ -15,7 +16,7 @@ def test_there_is_one_for_each_expression() -> None:
     assert avatar.EXPRESSIONS == ALL
 
 
-@pytest.mark.parametrize("expression", ALL)
+@pytest.mark.parametrize("expression", [*ALL, "not sure"])
 @pytest.mark.parametrize("size", [16, 48, 200])
 def test_a_drawing(expression: str, size: int) -> None:
     drawn = ElementTree.fromstring(avatar.svg(expression, size))
@@ -41,7 +42,24 @@ def test_each_differs_in_eyes_brows_or_mouth_and_not_in_color_alone() -> None:
     def shapes(expression: str) -> str:
         return re.sub(r'(fill|stroke)="[^"]*"', "", avatar.svg(expression).partition("</g>")[2])
 
-    assert len({shapes(expression) for expression in ALL}) == len(ALL)
+    assert len({shapes(expression) for expression in (*ALL, avatar.NOT_SURE)}) == len(ALL) + 1
+
+
+@pytest.mark.parametrize("expression", [*ALL, "not sure"])
+def test_as_an_image_it_is_the_same_drawing_with_no_color_from_outside(expression: str) -> None:
+    kind, _, data = avatar.source(expression, 40).partition(",")
+    assert kind == "data:image/svg+xml;base64"
+    drawn = base64.b64decode(data).decode()
+    assert drawn == avatar.svg(expression, 40)
+    assert "currentColor" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("label", "expression"),
+    [("happy", "happy"), (" Happy", "happy"), ("SURPRISE", "surprise"), ("cat", None), ("not sure", None), ("", None)],
+)
+def test_which_classes_have_an_avatar(label: str, expression: str | None) -> None:
+    assert avatar.of(label) == expression
 
 
 @pytest.mark.parametrize("expression", ["", "Happy", "bored", "<script>"])

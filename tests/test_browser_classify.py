@@ -5,33 +5,20 @@ import io
 import json
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import find
-from conftest import QUIET, Server
+from conftest import PATIENCE, QUIET, Server, settle, until
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_images"
 
 pytestmark = [pytest.mark.browser, pytest.mark.keras]
-PATIENCE = 180.0  # seconds; all of it is needed only where others use the machine, too
-
-
-def until(ask: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """Ask until there is an answer; what: was waited for."""
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        answer = ask()
-        if answer:
-            return answer
-        time.sleep(0.2)
-    raise AssertionError(f"{what} did not come within {seconds:.0f} s")
 
 
 def visit(page: Any, server: Server, query: str = "") -> None:
@@ -55,6 +42,13 @@ def numbers(page: Any, part: str = "answer") -> dict[str, str]:
     lines = page.locator(f".st-key-{part} .bars li")
     found = [lines.nth(index).inner_text().split("\n") for index in range(lines.count())]
     return {label: number.replace("\u00a0", " ") for label, number in found}
+
+
+def other_than(page: Any, before: dict[str, str], part: str = "answer") -> dict[str, str]:
+    """The bars, once they show another answer."""
+    until(lambda: numbers(page, part) not in ({}, before), "another answer")
+    settle(page)
+    return numbers(page, part)
 
 
 def param(page: Any, name: str) -> str:
@@ -81,25 +75,27 @@ def drop(page: Any, *files: Path) -> None:
 def test_one_photo_is_answered_as_the_command_line_would(page: Any, server: Server, tmp_path: Path) -> None:
     visit(page, server)
     until(lambda: said(page), "the first answer")
+    settle(page)
     before = numbers(page)
     assert len(before) == 5
     file = picture(tmp_path, "cat", "my cat.png", 300)
     page.locator(".st-key-upload input[type=file]").set_input_files(str(file))
     until(lambda: "my cat.png" in words(page), "the photo's name")
-    until(lambda: numbers(page) != before, "another answer")
+    found = other_than(page, before)
     assert "Cropped" in words(page)
     look = "e => [e.naturalWidth, e.width, getComputedStyle(e).imageRendering]"
-    assert page.locator(".st-key-stage_seen img").evaluate(look) == [32, 320, "pixelated"]
+    until(lambda: page.locator(".st-key-stage_seen img").evaluate(look) == [32, 320, "pixelated"], "the cells")
 
     command = [sys.executable, "-m", "cnnviz", "classify", str(file), "--model", "objects", "--json"]
     answer = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
-    for label, number in numbers(page).items():
+    assert len(found) == 5
+    for label, number in found.items():
         assert abs(float(number.rstrip(" %")) - 100 * answer["scores"][label]) <= 0.1
 
     page.locator(".st-key-card_open button").click()
-    card_text = page.locator("[role=dialog]").inner_text()
+    card = page.locator("[role=dialog]")
     for word in ("of 10,000 test pictures right", "95 % interval", "Rights in the data", "Not for", "automobile"):
-        assert word in card_text.replace("\u00a0", " ")
+        until(lambda word=word: word in card.inner_text().replace("\u00a0", " "), f"“{word}” on the card")
     page.keyboard.press("Escape")
     report = server.report()
     for heavy in ("keras", "tensorflow", "sklearn", "pandas", "pyarrow"):
@@ -110,6 +106,7 @@ def test_one_photo_is_answered_as_the_command_line_would(page: Any, server: Serv
 def test_the_threshold_decides_what_is_sure_and_stays_in_the_address(page: Any, server: Server) -> None:
     visit(page, server, "picture=cat&sure=0")
     until(lambda: said(page), "an answer")
+    settle(page)
     assert said(page) != "Not sure"
     slider = page.locator(".st-key-sure_shown input[type=range]")
     slider.focus()
@@ -123,14 +120,18 @@ def test_the_threshold_decides_what_is_sure_and_stays_in_the_address(page: Any, 
 def test_mistakes_change_the_answer_and_a_link_brings_them_back(page: Any, server: Server) -> None:
     visit(page, server, "picture=cat&mistakes=true")
     until(lambda: numbers(page, "after"), "the drawer")
-    assert numbers(page, "before") == numbers(page, "after")
+    settle(page)
+    before = numbers(page, "before")
+    assert before == numbers(page, "after")
     assert page.locator(".st-key-switches [class*=st-key-mistake_]").count() == 10
     page.locator(".st-key-mistake_sideways label").click()
     until(lambda: "After: sideways" in words(page), "the mistake's name")
-    until(lambda: numbers(page, "before") != numbers(page, "after"), "another answer")
+    other_than(page, before, "after")
+    assert numbers(page, "before") == before
     page.locator(".st-key-mistake_dark label").click()
     until(lambda: "After: sideways, darker" in words(page), "both mistakes")
     until(lambda: param(page, "sideways") == param(page, "dark") == "true", "both in the address")
+    settle(page)
     found = numbers(page, "after")
     address = page.evaluate("location.href")
     page.goto("about:blank")
@@ -144,6 +145,7 @@ def test_the_patch_is_dragged_and_moved_by_keys(page: Any, server: Server) -> No
     patch = page.locator("[data-testid=patch]")
     patch.wait_for()
     until(lambda: numbers(page, "after"), "an answer")
+    settle(page)
     assert [patch.get_attribute(f"data-{side}") for side in ("top", "left")] == ["10", "10"]
     first = numbers(page, "after")
     patch.scroll_into_view_if_needed()
@@ -159,14 +161,13 @@ def test_the_patch_is_dragged_and_moved_by_keys(page: Any, server: Server) -> No
     y_share, x_share = (float(share) for share in param(page, "at").split(","))
     assert abs(y_share - 10.5 / 32) < 1e-3
     assert abs(x_share - 20.5 / 32) < 1e-3
-    until(lambda: numbers(page, "after") != first, "another answer")
-    second = numbers(page, "after")
+    second = other_than(page, first, "after")
     patch.focus()
     for _ in range(4):
         page.keyboard.press("ArrowDown")
     page.keyboard.press("Shift+ArrowLeft")
     until(lambda: [patch.get_attribute(f"data-{side}") for side in ("top", "left")] == ["9", "11"], "the keys' way")
-    until(lambda: numbers(page, "after") != second, "a third answer")
+    other_than(page, second, "after")
     assert "rows 9 to 19, columns 11 to 21" in patch.get_attribute("aria-label")
 
 
@@ -176,6 +177,8 @@ def test_the_patch_follows_a_finger(chromium: Any, server: Server) -> None:
     visit(page, server, "picture=cat&mistakes=true&covered=true")
     patch = page.locator("[data-testid=patch]")
     patch.wait_for(timeout=PATIENCE * 1000)
+    until(lambda: numbers(page, "after"), "an answer")
+    settle(page)
     patch.scroll_into_view_if_needed()
     box = patch.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -204,12 +207,15 @@ def test_many_photos_a_broken_one_and_a_copy(page: Any, server: Server, tmp_path
     assert page.locator("[data-testid=row] img").count() == 4
 
     page.locator("[data-testid=sort][data-by=p]").click()
-    shares = [float(row.split(" %")[0].split("|")[-1]) for row in rows(page) if " %" in row]
-    assert shares == sorted(shares, reverse=True)
     until(lambda: param(page, "sort") == "p-down", "the order in the address")
+    settle(page)
+    shares = [float(row.split(" %")[0].split("|")[-1]) for row in rows(page) if " %" in row]
+    assert len(shares) == 4
+    assert shares == sorted(shares, reverse=True)
     page.locator("[data-testid=sort][data-by=name]").click()
-    names = page.locator("[data-testid=row]").evaluate_all("rows => rows.map((row) => row.dataset.name)")
-    assert names == ["again.png", "bricks.png", "broken.jpg", "cat.png", "coffee.png"]
+    listed, names = page.locator("[data-testid=row]"), "rows => rows.map((row) => row.dataset.name)"
+    in_order = ["again.png", "bricks.png", "broken.jpg", "cat.png", "coffee.png"]
+    until(lambda: listed.evaluate_all(names) == in_order, "the files by their names")
 
     with page.expect_download() as download:
         page.locator(".st-key-csv_many button").click()
@@ -244,6 +250,7 @@ def test_folders_give_a_score_a_matrix_and_the_photos_behind_a_cell(page: Any, s
     until(lambda: len(rows(page)) == 14, "the samples' answers")
     drop(page, labelled(tmp_path))
     until(lambda: "of 3 photos right" in words(page), "the score")
+    settle(page)
     assert "Always saying “cat” would be right for 66.7 %" in words(page)
     assert "“giraffe” is answered, but not scored" in words(page)
     assert [row for row in rows(page) if "notes.txt" in row]
@@ -254,9 +261,10 @@ def test_folders_give_a_score_a_matrix_and_the_photos_behind_a_cell(page: Any, s
     )
     labels = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
     dog = answers["pets/dog/1.png"]
-    page.locator(".st-key-many_confusion").scroll_into_view_if_needed()
-    page.wait_for_timeout(300)
-    box = page.locator(".st-key-many_confusion .nsewdrag.drag").first.bounding_box()
+    cells = page.locator(".st-key-many_confusion .nsewdrag.drag").first
+    cells.scroll_into_view_if_needed()
+    settle(page)
+    box = cells.bounding_box()
     page.mouse.click(
         box["x"] + box["width"] * (labels.index(dog) + 0.5) / 10,
         box["y"] + box["height"] * (labels.index("dog") + 0.5) / 10,
@@ -283,6 +291,7 @@ def test_many_are_stopped_and_gone_on_with(page: Any, server: Server, tmp_path: 
     until(lambda: 0 < len(rows(page)) < 200 and "000.jpg" in rows(page)[0], "the first answers before the last")
     page.locator(".st-key-many_stop button").click()
     until(lambda: "Stopped after" in words(page), "the word that it stopped")
+    settle(page)
     done = len(rows(page))
     assert 0 < done < 200
     page.wait_for_timeout(1500)
@@ -294,7 +303,8 @@ def test_many_are_stopped_and_gone_on_with(page: Any, server: Server, tmp_path: 
 def test_a_deep_link_opens_network_threshold_mistakes_and_patch(page: Any, server: Server) -> None:
     visit(page, server, "network=cats-dogs&picture=cat&sure=7&mistakes=true&bgr=true&covered=true&at=0.25,0.25")
     until(lambda: "After: blue and red swapped, a patch covered" in words(page), "the mistakes")
-    assert set(numbers(page, "after")) == {"cats", "dogs"}
+    until(lambda: set(numbers(page, "after")) == {"cats", "dogs"}, "the answer")
+    settle(page)
     assert page.locator("[data-testid=patch]").get_attribute("data-top") == "10"  # 28 - 18.5, to even
     assert page.locator(".st-key-sure_shown input[type=range]").input_value() == "7"
     assert "112 × 112 pixels" in words(page)

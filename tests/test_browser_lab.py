@@ -1,13 +1,14 @@
 """In a real browser: what the Kernel lab's microscope shows is what conv2d computes, by mouse and by keyboard."""
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from conftest import Server, open_page, settle
+from conftest import Server, address, choose, open_page, settle, until
 from PIL import Image
 
 from cnnviz import display, filters, kernels, road, samples
@@ -55,15 +56,15 @@ def walk(query: dict[str, str], changed: dict[str, Any]) -> road.Road:
 def open_lab(page: Any, server: Server, **query: str) -> None:
     open_page(page, f"{server.url}/kernels?{urlencode(query)}")
     page.locator("[data-testid=stage][data-stage=map]").wait_for()
-    page.wait_for_function("document.querySelector('.st-key-window') !== null")
-    page.wait_for_timeout(400)
+    page.locator("[data-testid=sum][data-value]").wait_for(state="attached")
 
 
 def point(page: Any, stage: str, shape: tuple[int, ...], cell: tuple[int, int], click: bool = False) -> None:
-    """Move to the middle of a cell: the map lies in the middle of its square frame."""
+    """Move to the middle of a cell: the map lies in the middle of its frame, its cells are whole from 4 pixels on."""
     canvas = page.locator(f".st-key-stage_{stage} [data-testid=stage]")
     box = canvas.bounding_box()
     scale = box["width"] / max(shape)
+    scale = math.floor(scale) if scale >= 4 else scale
     x = box["x"] + (box["width"] - scale * shape[1]) / 2 + (cell[1] + 0.5) * scale
     y = box["y"] + (box["height"] - scale * shape[0]) / 2 + (cell[0] + 0.5) * scale
     page.mouse.move(x, y)
@@ -149,6 +150,8 @@ def test_nothing_asks_the_server_while_the_pointer_moves(page: Any, server: Serv
     frames: list[Any] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda sent: frames.append(sent)))  # noqa: PLW0108
     open_lab(page, server)
+    page.wait_for_timeout(700)  # a stage may ask for a finer picture until then
+    settle(page)
     before = len(frames)
     for cell in range(0, 120, 3):
         point(page, "map", (126, 126), (cell, 125 - cell))
@@ -188,9 +191,7 @@ def test_every_control_does_what_it_says(page: Any, server: Server) -> None:
     open_lab(page, server)
     for key, value, stage, kind, changed in CONTROLS:
         if kind == "own padding":
-            page.locator(".st-key-padding input").click()
-            page.get_by_role("option", name="own").click()
-            settle(page)
+            choose(page, "padding", "own")
         control = page.locator(f".st-key-{key}")
         if kind in ("number", "own padding"):
             control.locator("input").fill(value)
@@ -203,11 +204,9 @@ def test_every_control_does_what_it_says(page: Any, server: Server) -> None:
         elif kind == "toggle":
             control.locator("label").click()
         elif kind == "select":
-            control.locator("input").click()
-            page.get_by_role("option", name=value).first.click()
+            choose(page, key, value)
         else:
             control.click()
-        page.wait_for_timeout(150)
         settle(page)
         walked = walk({}, changed)
         values = {"map": walked.feature_map, "relu": walked.relu, "pool": walked.pooled}[stage]
@@ -216,7 +215,6 @@ def test_every_control_does_what_it_says(page: Any, server: Server) -> None:
         text = f"{display.number(float(values.min()))} … {display.number(float(values.max()))}"
         assert stage_text(page, stage, "range") == text, key
         page.locator(".st-key-reset button").click()
-        page.wait_for_timeout(150)
         settle(page)
         assert stage_text(page, "map", "shape") == "126 × 126", f"{key} was not reset"
 
@@ -271,24 +269,17 @@ def test_it_can_be_used_by_keyboard_alone(page: Any, server: Server) -> None:
     now = shown(page)
     assert (int(now["row"]), int(now["column"])) == (int(start["row"]) - 9, int(start["column"]) + 2)
     page.keyboard.press("Enter")
-    page.wait_for_timeout(700)
+    until(lambda: f"cell=map%2C{now['row']}%2C{now['column']}" in address(page), "the held window in the address")
     settle(page)
-    assert f"cell=map%2C{now['row']}%2C{now['column']}" in page.url
     point(page, "map", (126, 126), (3, 3))
     assert shown(page)["row"] == now["row"], "a held window stays where it is"
     page.locator(".st-key-stage_map [data-testid=stage]").focus()
     page.keyboard.press("Escape")
-    page.wait_for_timeout(700)
+    until(lambda: "cell=" not in address(page), "an address without it")
     settle(page)
-    assert "cell=" not in page.url
     point(page, "map", (126, 126), (4, 5))
     assert (shown(page)["row"], shown(page)["column"]) == ("4", "5")
-    assert "Row 4, column 5" in wait_for_words(page)
-
-
-def wait_for_words(page: Any) -> str:
-    page.wait_for_timeout(500)
-    return page.locator(".st-key-window .say").inner_text()
+    until(lambda: "Row 4, column 5" in page.locator(".st-key-window .say").inner_text(), "the words")
 
 
 def test_play_steps_and_the_scrubber_moves(page: Any, server: Server) -> None:
@@ -297,10 +288,9 @@ def test_play_steps_and_the_scrubber_moves(page: Any, server: Server) -> None:
     window.locator(".speed").select_option("16")
     start = int(shown(page)["column"])
     window.locator(".play").click()
-    page.wait_for_timeout(400)
+    until(lambda: int(shown(page)["column"]) > start + 3, "the fourth step")
     window.locator(".play").click()
     moved = int(shown(page)["column"])
-    assert moved > start + 3
     window.get_by_role("button", name="One cell to the right").click()
     assert int(shown(page)["column"]) == moved + 1
     window.locator(".scrub").fill("130")
@@ -309,28 +299,25 @@ def test_play_steps_and_the_scrubber_moves(page: Any, server: Server) -> None:
 
 def test_the_address_brings_the_same_page_back(page: Any, server: Server, chromium: Any) -> None:
     open_lab(page, server, picture="coffee", size="64")
-    page.locator(".st-key-kernel_shown input").click()
-    page.get_by_role("option", name="Emboss").click()
-    settle(page)
+    choose(page, "kernel_shown", "Emboss")
     page.locator("[data-tool=transpose]").click()
     settle(page)
     page.locator(".st-key-stride_y input").fill("2")
     page.locator(".st-key-stride_y input").press("Enter")
     settle(page)
     point(page, "map", (20, 62), (7, 9), click=True)
-    page.wait_for_timeout(700)
+    until(lambda: "cell=" in address(page), "the held window in the address")
     settle(page)
     other = chromium.new_context(viewport={"width": 1280, "height": 1000})
     try:
         second = other.new_page()
         open_page(second, page.url)
-        second.wait_for_timeout(600)
+        until(lambda: shown(second) == shown(page), "the same window")
         for stage in ("map", "relu", "pool"):
             for part in ("shape", "range", "sub"):
                 assert stage_text(second, stage, part) == stage_text(page, stage, part)
-        assert shown(second) == shown(page)
-        one, two = (p.locator(".st-key-stage_pool [data-testid=stage]").screenshot() for p in (page, second))
-        assert one == two
+        drawn = ".st-key-stage_pool [data-testid=stage]"
+        until(lambda: page.locator(drawn).screenshot() == second.locator(drawn).screenshot(), "the same picture")
     finally:
         other.close()
 
@@ -362,7 +349,7 @@ def test_tiny_and_narrow_pictures(
     Image.fromarray(np.random.default_rng(3).integers(0, 255, (height, width, 3), np.uint8)).save(path)
     open_lab(page, server, size="full")
     page.locator(".st-key-upload input[type=file]").set_input_files(str(path))
-    page.wait_for_timeout(600)
+    page.locator("[data-testid=sample][data-key=own][aria-pressed=true]").wait_for()
     settle(page)
     assert page.locator("[data-testid=stException]").count() == 0
     if fits:
@@ -395,7 +382,7 @@ def cell_colors(canvas: Any, shape: tuple[int, ...], cell: tuple[int, int]) -> s
     """The colors inside a cell of a map that lies in the middle of its canvas."""
     pixels = canvas.evaluate(
         """(canvas, [rows, columns, row, column]) => {
-          const scale = Math.min(canvas.width / columns, canvas.height / rows)
+          const scale = Math.floor(Math.min(canvas.width / columns, canvas.height / rows))
           const [x0, y0] = [(canvas.width - scale * columns) / 2, (canvas.height - scale * rows) / 2]
           const corner = [x0 + (column + 0.1) * scale, y0 + (row + 0.1) * scale].map(Math.round)
           const size = Math.round(0.8 * scale)
@@ -454,10 +441,7 @@ def test_each_plane_of_a_kernel_can_be_shown_and_edited(page: Any, server: Serve
 
 def test_two_kernels_and_their_difference_stand_side_by_side(page: Any, server: Server) -> None:
     open_lab(page, server, size="64")
-    page.locator(".st-key-compare_shown input").click()
-    page.keyboard.type("Emboss")
-    page.get_by_role("option", name="Emboss").click()
-    settle(page)
+    choose(page, "compare_shown", "Emboss", typed="Emboss")
     one, two = (walk({"size": "64"}, {"weights": w}).feature_map for w in (SOBEL, filters.PRESETS["emboss"].weights))
     for name, values in (("one", one), ("two", two), ("difference", one - two)):
         assert page.locator(f".st-key-compare_{name} .range").inner_text() == range_of(values)
@@ -465,10 +449,7 @@ def test_two_kernels_and_their_difference_stand_side_by_side(page: Any, server: 
     page.locator(".st-key-stride_y input").press("Enter")
     settle(page)
     assert page.locator(".st-key-compare_difference .range").inner_text() == range_of((one - two)[::2])
-    page.locator(".st-key-compare_shown input").click()
-    page.keyboard.type("nothing")
-    page.get_by_role("option", name="nothing", exact=True).click()
-    settle(page)
+    choose(page, "compare_shown", "nothing", typed="nothing")
     assert page.locator(".st-key-compare_one").count() == 0
 
 
@@ -494,6 +475,52 @@ def test_at_32_and_below_every_number_stands_in_its_cell(page: Any, server: Serv
     assert page.locator("[data-testid=map]").count() == 0
 
 
+HUB = (Path(__file__).parents[1] / "cnnviz" / "microscope" / "hub.js").read_text(encoding="utf-8")
+
+
+def test_the_browser_writes_numbers_as_python_does_and_fits_them_into_cells(page: Any) -> None:
+    random = np.random.default_rng(8)
+    values = [*random.choice([-1, 1], 400) * 10.0 ** random.uniform(-12, 12, 400), *random.normal(0, 3000, 400)]
+    values += [0.0, 9999.5, 12_344.5, 99_999.5, 999_999.5, 0.001, 0.00099995, 1234.5, -81.125, 1e300]
+    texts, cells = page.evaluate(
+        f"(values) => {{{HUB}; return [[4, 3, 2].map((digits) => values.map((v) => numberText(v, false, digits))),"
+        "values.map((v) => { const text = cellText(v, true, 42); return [text, textWidth(text, 12)] })] }",
+        [float(v) for v in values],
+    )
+    for digits, written in zip((4, 3, 2), texts, strict=True):
+        assert written == [display.number(float(v), digits) for v in values]
+    for value, (text, width) in zip(values, cells, strict=True):
+        assert width <= 42
+        assert float(text.replace("−", "-").replace(",", "")) == pytest.approx(value, rel=0.06, abs=6e-4)
+    assert dict(zip(values, cells, strict=True))[12_344.5][0] == "+12,345"
+
+
+@pytest.mark.parametrize(("size", "stage", "side"), [("16", "map", 13), ("32", "map", 6), ("64", "pool", 6)])
+def test_all_cells_of_a_small_map_are_equally_large(
+    page: Any, server: Server, size: str, stage: str, side: int
+) -> None:
+    open_lab(page, server, size=size, picture="checkerboard", w="1")  # the picture itself, so that neighbors differ
+    pixels = page.locator(f".st-key-stage_{stage} canvas").evaluate(
+        "(c) => [...c.getContext('2d').getImageData(0, c.height / 2, c.width, 1).data].filter((_, n) => n % 4 === 0)"
+    )
+    edges = np.flatnonzero(np.diff(np.array(pixels)[10:-10]))  # without the frame round the map
+    assert len(edges) > 5
+    assert set(np.diff(edges) % side) == {0}
+
+
+def test_the_road_stands_in_one_row_from_its_first_frame(context: Any, server: Server) -> None:
+    context.add_init_script(
+        "globalThis.rows = new Set();"
+        "const look = () => { const cells = [...document.querySelectorAll('[class*=st-key-cell_]')];"
+        "  if (cells.length) rows.add(new Set(cells.map((e) => Math.round(e.getBoundingClientRect().y))).size);"
+        "  requestAnimationFrame(look) }; requestAnimationFrame(look)"
+    )
+    page = context.new_page()
+    large = kernels.dump(np.ones((15, 15)))
+    open_lab(page, server, size="16", w=large, padding="same", dilation_y="2", stride_x="8", pool_y="15")
+    assert page.evaluate("[...rows]") == [1]
+
+
 @pytest.mark.parametrize("width", [360, 390, 768])
 def test_nothing_scrolls_sideways(chromium: Any, server: Server, width: int) -> None:
     context = chromium.new_context(viewport={"width": width, "height": 800}, has_touch=True)
@@ -512,8 +539,46 @@ def test_nothing_scrolls_sideways(chromium: Any, server: Server, width: int) -> 
         canvas = page.locator(".st-key-stage_map [data-testid=stage]")
         canvas.scroll_into_view_if_needed()
         canvas.tap()
+        until(lambda: "cell=map" in address(page), "the held window in the address")
+    finally:
+        context.close()
+
+
+def test_on_a_phone_a_tap_brings_the_sum_near_and_arrows_walk_on(chromium: Any, server: Server) -> None:
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=2
+    )
+    try:
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        open_lab(page, server)
+        canvas = page.locator(".st-key-stage_map [data-testid=stage]")
+        assert page.locator(".st-key-stage_map .tip").inner_text() == "tap the picture"
+        canvas.scroll_into_view_if_needed()
+        canvas.tap()
+        assert page.locator(".st-key-stage_map .tip").is_hidden()
+        total = page.locator("[data-testid=sum]")
+        at = shown(page)
+        assert 0 < total.bounding_box()["y"] < 844, "the sum is on the screen, with the stage above it"
+        window = page.locator(".st-key-window")
+        for move, (rows, columns) in (("right", (0, 1)), ("down", (1, 1))):
+            arrow = window.get_by_role("button", name=move)
+            assert min(arrow.bounding_box()[side] for side in ("width", "height")) >= 44
+            arrow.tap()
+            now = shown(page)
+            assert (int(now["row"]), int(now["column"])) == (int(at["row"]) + rows, int(at["column"]) + columns)
+        assert window.locator("[data-grid=products]").is_hidden()
+        total.tap()  # opens it
+        page.wait_for_timeout(300)
+        for part in (window.locator("[data-grid=values]"), window.locator("[data-grid=products]"), total):
+            assert 0 <= part.bounding_box()["y"] < 844
+        window.locator(".up").tap()
+        page.wait_for_timeout(300)
+        assert 0 < canvas.bounding_box()["y"] < 844 - canvas.bounding_box()["height"]
+        window.locator(".free").tap()
         page.wait_for_timeout(700)
-        assert "cell=map" in page.url
+        settle(page)
+        assert "cell=" not in page.url
     finally:
         context.close()
 
@@ -521,25 +586,21 @@ def test_nothing_scrolls_sideways(chromium: Any, server: Server, width: int) -> 
 def test_the_back_button_moves_controls_and_stages(page: Any, server: Server) -> None:
     def state() -> tuple[str, ...]:
         inputs = [page.locator(f".st-key-{key} input").input_value() for key in ("kernel_shown", "bias")]
-        return page.url, *inputs, stage_text(page, "map", "range")
-
-    def choose(label: str) -> None:
-        page.locator(".st-key-kernel_shown input").click()
-        page.get_by_role("option", name=label).first.click()
-        settle(page)
+        return address(page), *inputs, stage_text(page, "map", "range")
 
     open_lab(page, server)
     states = [state()]
-    choose("Emboss")
+    choose(page, "kernel_shown", "Emboss")
     page.locator(".st-key-bias input").fill("30")
     page.locator(".st-key-bias input").press("Enter")
     settle(page)
     states.append(state())
     assert states[-1][0].endswith("?bias=30&kernel=emboss")
-    choose("Outline")
+    choose(page, "kernel_shown", "Outline")
     for before in reversed(states):
         assert state() != before
         page.go_back()
+        until(lambda before=before: state() == before, "the state before")
         settle(page)
         assert state() == before
 
@@ -548,6 +609,8 @@ def test_a_changed_control_sends_its_stages_and_nothing_else(page: Any, server: 
     received: list[int] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))))
     open_lab(page, server, size="512")
+    page.wait_for_timeout(700)  # a stage may ask for a finer picture until then
+    settle(page)
     for key in ("bias", "stride_x", "pool_y"):
         received.clear()
         page.locator(f".st-key-{key} input").fill("3")
@@ -568,6 +631,6 @@ def test_pictures_come_as_large_as_the_screen_shows_them(
         page.wait_for_timeout(1000)
         settle(page)
         columns = "() => cnnvizHub.blocks.get('lab').stages.map.picture.columns"
-        assert page.evaluate(columns) == wanted
+        until(lambda: page.evaluate(columns) == wanted, f"a picture {wanted} cells wide")
     finally:
         context.close()

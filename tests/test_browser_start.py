@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Server, open_page, settle, start_server
+from conftest import Server, address, choose, open_page, settle, start_server, until
 from PIL import Image
 
 from cnnviz import filters
@@ -24,8 +24,9 @@ def picture_file(folder: Path, name: str = "stripes.png") -> Path:
 
 
 def upload(page: Any, path: Path) -> None:
+    """Give the page a file, and wait until it is chosen or refused."""
     page.locator(".st-key-upload input[type=file]").set_input_files(str(path))
-    page.wait_for_timeout(500)
+    page.locator("[data-testid=sample][data-key=own][aria-pressed=true], .st-key-problem_picture").first.wait_for()
     settle(page)
 
 
@@ -45,9 +46,7 @@ def test_a_photo_goes_in_and_a_convolved_picture_comes_out(page: Any, server: Se
     assert "stripes.png" in page.locator("[data-testid=stCaptionContainer]").first.inner_text()
     uploaded = map_picture(page)
     assert uploaded != before
-    page.locator(".st-key-kernel_shown input").click()
-    page.get_by_role("option", name="Sobel x: vertical edges").click()
-    settle(page)
+    choose(page, "kernel_shown", "Sobel x: vertical edges")
     assert map_picture(page) != uploaded
     # black to white over two columns: (1 + 2 + 1) · 255 at every edge, in both signs
     assert page.locator(".st-key-stage_map .range").inner_text() == "−1020 … 1020"
@@ -80,6 +79,7 @@ def test_the_picture_survives_reload_and_page_change(page: Any, server: Server, 
     page.locator("[data-testid=sample][data-key=coffee]").click()
     settle(page)
     page.get_by_role("link", name="Start").first.click()
+    page.get_by_role("heading", name="A laboratory for convolutional networks").wait_for()
     settle(page)
     assert chosen(page) == "coffee"
     assert page.locator("[data-testid=sample][data-key=own]").count() == 1
@@ -94,8 +94,7 @@ def test_two_browsers_do_not_see_each_others_photo(chromium: Any, server: Server
         upload(first, picture_file(tmp_path, "secret.png"))
         link = first.url
         assert "picture=own" in link
-        second.goto(link)
-        settle(second)
+        open_page(second, link)
         second.locator("[data-testid=sample]").first.wait_for()
         assert second.locator("[data-testid=sample][data-key=own]").count() == 0
         assert "secret" not in second.content()
@@ -147,10 +146,10 @@ def test_the_back_button_brings_the_picture_back(page: Any, server: Server) -> N
     open_page(page, f"{server.url}/kernels")
     for key in ("cat", "coffee"):
         page.locator(f"[data-testid=sample][data-key={key}]").click()
+        until(lambda key=key: f"picture={key}" in address(page), "the picture in the address")
         settle(page)
     page.go_back()
-    settle(page)
-    assert chosen(page) == "cat"
+    until(lambda: chosen(page) == "cat", "the picture before")
 
 
 def test_no_page_asks_another_host(page: Any, server: Server) -> None:

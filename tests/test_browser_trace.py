@@ -2,11 +2,12 @@
 
 import math
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlparse
 
 import pytest
-from conftest import Server, open_page, settle
+from conftest import Server, address, open_page, settle, until
 
 from cnnviz import steps
 
@@ -41,7 +42,7 @@ def open_trace(page: Any, server: Server, trail: str = "", network: str = "objec
 
 
 def in_url(page: Any) -> str:
-    return parse_qs(urlparse(page.url).query).get("trace", [""])[0]
+    return parse_qs(urlparse(address(page)).query).get("trace", [""])[0]
 
 
 def at_place(page: Any, place: str) -> None:
@@ -103,7 +104,7 @@ def test_from_a_class_s_probability_to_a_pixel_every_sum_holds_and_the_way_is_in
     assert forms[:3] == ["softmax", "terms", "terms"]
     assert forms[-1] == "photo"
     assert {"window", "line", "function", "pool"} <= set(forms)
-    assert [step["place"] for step in way] == in_url(page).split("~")
+    until(lambda: [step["place"] for step in way] == in_url(page).split("~"), "the way in the address")
     assert "levels 0..1" in trace(page).inner_text()
     assert trace(page).get_by_test_id("reached").count() > 5
     page.reload()
@@ -115,7 +116,7 @@ def test_from_a_class_s_probability_to_a_pixel_every_sum_holds_and_the_way_is_in
     at_place(page, way[-2]["place"])
     trace(page).get_by_role("button", name="dense 1, cat").click()
     at_place(page, "dense_1:3")
-    assert in_url(page) == "softmax_1:3~dense_1:3"
+    until(lambda: in_url(page) == "softmax_1:3~dense_1:3", "the shorter way in the address")
     page.go_back()
     at_place(page, way[-2]["place"])
 
@@ -156,9 +157,9 @@ def test_it_plays_by_itself_and_pauses(page: Any, server: Server) -> None:
     button.click()
     trace(page).locator(".speed").select_option("10")
     trace(page).locator("[data-testid=sum][data-form=photo]").wait_for()
-    assert trace(page).locator(".photo .box").is_visible()
+    trace(page).locator(".photo .box").wait_for()
     assert "this pixel" in trace(page).locator(".photo").inner_text()
-    assert button.inner_text() == "What made this number?"
+    until(lambda: button.inner_text() == "What made this number?", "the end of the play")
 
 
 def test_a_pixel_that_is_clicked_shows_what_it_reaches_and_a_cell_there_goes_on(page: Any, server: Server) -> None:
@@ -168,9 +169,10 @@ def test_a_pixel_that_is_clicked_shows_what_it_reaches_and_a_cell_there_goes_on(
     photo.click(position={"x": box["width"] * 20.5 / 32, "y": box["height"] * 10.5 / 32})
     at_place(page, "input:10.20.0")
     layers = trace(page).get_by_test_id("reached")
-    assert "9 of 1,024" in layers.first.inner_text()
+    until(lambda: "9 of 1,024" in layers.first.inner_text(), "how many cells of the first layer it reaches")
     layers.first.click()
     trace(page).locator("[data-testid=sum][data-form=window]").wait_for()
+    until(lambda: in_url(page).startswith("conv_1"), "the cell in the address")
     node, index = steps.read(in_url(page))[0].node, steps.read(in_url(page))[0].index
     assert node == "conv_1"
     assert (abs(index[0] - 10), abs(index[1] - 20)) <= (1, 1)
@@ -204,23 +206,35 @@ def test_numbers_that_are_not_finite_are_written_as_what_they_are(page: Any, ser
       cnnvizHub.blocks.set("trace", { ...block, turn: "another" })
       document.dispatchEvent(new CustomEvent("cnnviz:block", { detail: { block: "trace" } }))
     }""")
-    assert trace(page).get_by_test_id("sum").inner_text() == "NaN"
+    until(lambda: trace(page).get_by_test_id("sum").inner_text() == "NaN", "the numbers")
     assert "∞ × " in trace(page).get_by_test_id("term").first.inner_text()
     assert "−∞" in trace(page).get_by_test_id("term").first.inner_text()
     assert "Keras computed NaN." in trace(page).inner_text()
 
 
-def test_in_a_network_that_was_just_trained_the_way_ends_at_a_pixel_too(page: Any, server: Server) -> None:
+def names_of(folder: Path) -> list[str]:
+    """The layers of a network, as Keras has them."""
+    import keras
+
+    return [layer.name for layer in keras.models.load_model(folder / "model.keras", compile=False).layers]
+
+
+def test_in_a_network_that_was_just_trained_every_layer_is_shown_and_the_way_ends_at_a_pixel_too(
+    page: Any, server: Server
+) -> None:
     page.set_default_timeout(WAIT)
     open_page(page, f"{server.url}/train?number=200&epochs=1")
     page.locator(".st-key-train button").first.click()
     page.get_by_role("heading", name="Trained “drawn faces”").wait_for()
-    run = parse_qs(urlparse(page.url).query)["run"][0]
+    run = parse_qs(urlparse(address(page)).query)["run"][0]
     page.get_by_label("Name of the network").fill("Traced")
     page.locator(".st-key-keep button").first.click()
     page.get_by_role("link", name="Networks").first.click()
     page.get_by_role("heading", name="Traced").wait_for()
     open_trace(page, server, network=run, picture="happy_face")
+    layers = page.evaluate("cnnvizHub.blocks.get('inside').network.layers")
+    assert [layer["name"] for layer in layers] == names_of(server.runs / run)
+    assert all(layer["picture"]["count"] == layer["count"] for layer in layers)
     trace(page).locator(".start").first.click()
     trace(page).locator("[data-testid=sum]").wait_for()
     way = walked(page, by_key=True)

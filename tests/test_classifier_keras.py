@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from cnnviz import face
 from cnnviz.networks import NetworkError
 
 pytestmark = pytest.mark.keras
@@ -259,6 +260,25 @@ def test_a_network_that_is_no_good_is_one_sentence_without_a_path(tmp_path, clas
     assert str(tmp_path) not in sentence
     assert "\n" not in sentence
     assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize(("said", "refused"), [("off", True), ("no", True), ("on", False), (None, False)])
+def test_networks_for_faces_are_refused_where_faces_are_switched_off(tmp_path, classifier, monkeypatch, said, refused):
+    """The engine's own wall: whatever a page lets through."""
+    folder = network(tmp_path / "net")
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"task": "face"}))
+    monkeypatch.delenv("CNNVIZ_FACES", raising=False)
+    if said is not None:
+        monkeypatch.setenv("CNNVIZ_FACES", said)
+    if not refused:
+        assert classifier.answers(folder, pictures()).shape == (2, 3)
+        return
+    with pytest.raises(NetworkError) as error:
+        classifier.answers(folder, pictures())
+    assert str(error.value) == face.OFF
+    whole = network(tmp_path / "whole")
+    assert classifier.answers(whole, pictures()).shape == (2, 3)
 
 
 def test_code_in_a_network_is_not_run(tmp_path, classifier):

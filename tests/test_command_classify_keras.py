@@ -6,11 +6,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from cnnviz import images
+from cnnviz import face, images
 from cnnviz.cards import read_card
 
 pytestmark = pytest.mark.keras
@@ -18,10 +21,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = sorted((ROOT / "sample_images").rglob("*.[jpw][pne][gb]*"))[:20]
 
 
-def classify(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cnnviz", "classify", *words]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def command(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **more}
+    line = [sys.executable, "-m", "cnnviz", *words]
+    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def classify(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return command(folder, "classify", *words, **more)
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +124,79 @@ def test_what_cannot_be_done_is_one_sentence(folder, words, sentence):
     assert "Traceback" not in done.stderr
 
 
-def test_a_network_for_faces_is_said_to_take_the_photo_for_one(folder):
-    done = classify(folder, "photos/cat.jpg", "--model", "face", "--json")
-    assert done.returncode == 0
-    assert "one face as a whole" in done.stderr
-    assert "scores" in json.loads(done.stdout)
+# ------------------------------------------------------------------------------------------------ faces
+
+
+def group(rows: int, columns: int, side: int) -> Any:
+    """So many times the astronaut's face, each in a square of this side."""
+    face = images.decode((ROOT / "sample_images" / "astronaut.jpg").read_bytes()).pixels[30:230, 130:330]
+    return np.tile(cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA), (rows, columns, 1))
+
+
+@pytest.fixture(scope="module")
+def group_photos(folder: Path) -> list[str]:
+    """Three faces, forty, one lying on its side, none, a drawn one, and a file that is cut off."""
+    for name, pixels in (
+        ("three.png", group(1, 3, 200)),
+        ("forty.png", group(5, 8, 150)),
+        ("sideways.png", np.rot90(group(1, 1, 200))),
+    ):
+        Image.fromarray(pixels).save(folder / name)
+    for name in ("coffee.jpg", "happy_face.png"):
+        shutil.copy(ROOT / "sample_images" / name, folder / name)
+    return ["three.png", "forty.png", "coffee.jpg", "photos/cut.png", "happy_face.png", "sideways.png"]
+
+
+def test_every_face_is_found_and_answered_as_this_process_does_it(folder, group_photos):
+    from cnnviz.networks import classifier, faces  # noqa: PLC0415
+
+    done = classify(folder, *group_photos, "--model", "face", "--json")
+    assert (done.returncode, done.stderr) == (1, "")  # of the file that is cut off
+    lines = {line["file"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert list(lines) == group_photos
+    assert set(lines["photos/cut.png"]) == {"file", "error"}
+    assert len(lines["three.png"]["faces"]) == 3
+    assert len(lines["forty.png"]["faces"]) == 40
+    assert lines["coffee.jpg"]["faces"] == []
+    card = read_card(ROOT / "models" / "objects" / "card.json")
+    for name, line in lines.items():
+        if "error" in line:
+            continue
+        assert set(line) == {"file", "faces"}
+        photo = images.decode((folder / name).read_bytes()).pixels
+        found = faces.find(face.reduced(photo), photo.shape[:2])
+        assert [one["box"] for one in line["faces"]] == [list(one.box) for one in found]
+        if not found:
+            continue
+        seen = np.stack([card.preprocessing.picture(face.crop(photo, one)) for one in found])
+        for one, answer in zip(line["faces"], classifier.answers(ROOT / "models" / "objects", seen), strict=True):
+            assert set(one) == {"box", "scores", "sure"}
+            assert list(one["scores"]) == list(card.labels)
+            np.testing.assert_allclose(list(one["scores"].values()), answer, atol=1e-4)
+            assert one["sure"] == (max(one["scores"].values()) >= card.threshold)
+
+
+def test_faces_in_words_are_numbered_and_where_none_is_found_it_says_what_to_try(folder, group_photos):
+    done = classify(folder, *group_photos[2:4], "three.png", "coffee.jpg", "--model", "face")
+    assert done.returncode == 1
+    assert "cut.png" in done.stderr
+    none, one, two, three, again = done.stdout.splitlines()
+    assert none == f"coffee.jpg: {face.NONE_FOUND}"
+    assert again == "coffee.jpg: No face was found in this photo."  # what to try is said once
+    for number, line in enumerate((one, two, three), 1):
+        assert line.startswith(f"three.png, face {number} of 3 at ")
+        assert line.count("%") == 3
+    lefts = [int(line.split(" at ")[1].split(",")[0]) for line in (one, two, three)]
+    assert lefts == sorted(lefts)
+
+
+def test_with_faces_switched_off_no_command_has_a_network_for_them(folder):
+    off = {"CNNVIZ_FACES": "off"}
+    for words in (("classify", "photos/cat.jpg", "--model", "face"), ("evaluate", "--data", "x", "--model", "face")):
+        done = command(folder, *words, **off)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{face.OFF}\n")
+    assert classify(folder, "photos/cat.jpg", "--model", "objects", "--json", **off).returncode == 0
+    for environment, there in ((off, False), ({}, True)):
+        listed = [json.loads(line) for line in command(folder, "models", "--json", **environment).stdout.splitlines()]
+        assert ("face" in [card["task"] for card in listed]) is there
+        assert len(listed) == 3 + there

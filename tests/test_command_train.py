@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from conftest import PATIENCE
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import __main__ as command
@@ -13,7 +14,6 @@ from cnnviz import layers
 from cnnviz.presets import PRESETS
 from cnnviz.training import record
 from cnnviz.training.config import Augmentation, TrainingConfig, usual
-from cnnviz.training.queue import Queue
 from cnnviz.training.record import RecordError, Run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +53,7 @@ def on_the_command_line(*words: str) -> None:
     assert "This test trains nothing." in done.output
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize(
     ("words", "query"),
     [
@@ -63,12 +64,9 @@ def on_the_command_line(*words: str) -> None:
         (("--data", "digits"), {"data": "digits"}),
     ],
 )
-def test_page_and_command_line_start_with_the_same_settings(asked, monkeypatch, tmp_path, words, query):
-    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
-    monkeypatch.setattr(Queue, "warm", lambda _: None)
-    monkeypatch.setattr("cnnviz.ui.runs._queue", None)
+def test_page_and_command_line_start_with_the_same_settings(asked, words, query):
     on_the_command_line(*(() if "--data" in words else ("--data", "drawn-faces")), *words)
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=20)
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=PATIENCE)
     app.query_params.update(query)
     app.session_state["owner"] = "0" * 32
     app.switch_page("pages/train.py").run().button(key="train").click().run()

@@ -310,12 +310,15 @@ def test_a_data_url_holds_its_file():
         (9.9996, "10"),
         (0.99996, "1"),
         (9999.4, "9999"),
-        (9999.5, "1e4"),
-        (-9999.5, "−1e4"),
-        (10_000, "1e4"),
-        (123_456, "1.235e5"),
+        (9999.5, "10,000"),
+        (-9999.5, "−10,000"),
+        (10_000, "10,000"),
+        (-12_230.6, "−12,231"),
+        (123_456, "123,456"),
+        (99_999.5, "100,000"),
+        (999_999.4, "999,999"),
+        (999_999.5, "1e6"),
         (-1_234_567, "−1.235e6"),
-        (99_999, "1e5"),
         (0.01234, "0.0123"),
         (0.001, "0.001"),
         (0.00104, "0.001"),
@@ -331,7 +334,7 @@ def test_a_data_url_holds_its_file():
         (np.float32(1 / 3), "0.3333"),
         (np.float32(-1e-45), "−1.401e−45"),
         (np.float32(3.4028235e38), "3.403e38"),
-        (np.float32(9999.5), "1e4"),
+        (np.float32(9999.5), "10,000"),
         (np.float32(NAN), "NaN"),
         # exact ties go away from 0, as toFixed and toExponential have it in the browser
         (1234.5, "1235"),
@@ -339,11 +342,12 @@ def test_a_data_url_holds_its_file():
         (81.125, "81.13"),
         (-122.25, "−122.3"),
         (0.03125, "0.0313"),
-        (12_345, "1.235e4"),
+        (12_344.5, "12,345"),
+        (1_234_500, "1.235e6"),
         (1.0005, "1"),  # no tie: as a double it is a little less
     ],
 )
-def test_a_number_has_at_most_four_digits_and_a_real_minus(value, expected):
+def test_a_number_has_four_digits_or_is_whole_up_to_a_million(value, expected):
     assert number(value) == expected
 
 
@@ -351,14 +355,19 @@ def test_a_number_has_at_most_four_digits_and_a_real_minus(value, expected):
     ("value", "digits", "expected"),
     [
         (12.345, 2, "12"),
-        (99.6, 2, "1e2"),
+        (99.6, 2, "100"),
+        (1234.5, 2, "1235"),
+        (9999.4, 2, "9999"),
+        (9999.5, 2, "1e4"),
+        (12_345, 3, "12,345"),
+        (99_999.5, 3, "1e5"),
         (99.4, 2, "99"),
         (0.126, 2, "0.13"),
         (99.95, 3, "100"),
         (2.5, 1, "3"),
         (0.04, 2, "4e−2"),
         (1 / 3, 7, "0.3333333"),
-        (1234567.25, 7, "1234567"),
+        (1234567.25, 7, "1,234,567"),
     ],
 )
 def test_a_number_can_have_fewer_or_more_digits(value, digits, expected):
@@ -370,6 +379,7 @@ def test_a_number_says_its_value_to_four_digits():
     values = random.choice([-1, 1], 3000) * 10.0 ** random.uniform(-30, 30, 3000)
     for value in np.concatenate([values, random.normal(0, 300, 3000)]):
         text = number(value)
-        read = float(text.replace("−", "-"))
+        read = float(text.replace("−", "-").replace(",", ""))
         assert read == pytest.approx(value, rel=6e-4, abs=5.01e-5 if abs(value) >= 1e-3 else 0), (value, text)
-        assert len(text.split("e")[0].strip("−").replace(".", "").lstrip("0")) <= 4
+        digits = text.split("e")[0].strip("−").replace(".", "").replace(",", "").lstrip("0")
+        assert len(digits) <= 4 or (1e4 <= abs(value) < 1e6 and text == f"{value:,.0f}".replace("-", "−"))

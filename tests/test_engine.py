@@ -502,6 +502,14 @@ def test_an_idle_engine_forgets_what_was_not_used_for_an_hour(tricks, monkeypatc
     assert tricks.cached(("hour",), "tricks.count", "hour")[0] == 2
 
 
+def test_the_answers_for_a_photo_that_was_let_go_are_forgotten_and_no_others(tricks):
+    keys = [("net", "1f2e"), ("net", "1f2e-face2", 3), ("net", "77aa"), ("1f2", 4)]
+    for key in keys:
+        tricks.cached(key, "tricks.boxes")
+    tricks.forget("1f2e")
+    assert [key for name, key in tricks._kept if name == "tricks.boxes" and key in keys] == keys[2:]
+
+
 def test_errors_are_not_kept(tricks):
     for _ in range(2):
         with pytest.raises(NetworkError):

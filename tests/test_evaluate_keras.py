@@ -1,11 +1,13 @@
 """Scoring a network on pictures: what it was trained on is left out, and each picture is opened once."""
 
 import json
+import shutil
 import zipfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,13 +19,15 @@ from cnnviz import layers  # noqa: E402
 from cnnviz.cards import Card, write_card  # noqa: E402
 from cnnviz.data import sources  # noqa: E402
 from cnnviz.data.dataset import DataError  # noqa: E402
-from cnnviz.data.fingerprints import scan  # noqa: E402
+from cnnviz.data.fingerprints import digest, scan  # noqa: E402
 from cnnviz.data.preprocessing import Preprocessing  # noqa: E402
 from cnnviz.data.sources import open_dataset  # noqa: E402
 from cnnviz.data.split import DIGESTS, Split, make_split  # noqa: E402
+from cnnviz.face import OFF, crop, reduced  # noqa: E402
+from cnnviz.images import Pixels, decode  # noqa: E402
 from cnnviz.layer_kinds import Conv2D, Dense, GlobalAveragePooling2D, Softmax  # noqa: E402
 from cnnviz.networks import fitting  # noqa: E402
-from cnnviz.training.evaluate import Evaluation, evaluate  # noqa: E402
+from cnnviz.training.evaluate import Evaluation, _largest_face, evaluate  # noqa: E402
 
 SEEN = Preprocessing(8, 8)
 NETWORK = (Conv2D(2, 3), GlobalAveragePooling2D(), Dense(2), Softmax())
@@ -237,3 +241,127 @@ def test_its_own_data_with_a_picture_missing_or_changed_is_said(trained):
     test.unlink()
     with pytest.raises(DataError, match="is not in changed"):
         scored(trained.run, folder)
+
+
+# ------------------------------------------------------------------------------------------------ faces
+
+ASTRONAUT = Path(__file__).resolve().parents[1] / "sample_images" / "astronaut.jpg"
+
+
+def save(path: Path, pixels: Pixels) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(path)
+
+
+@pytest.fixture(scope="module")
+def of_faces(trained) -> Path:
+    """The network of cats and dogs, said to be for faces."""
+    folder = trained.root / "faces"
+    folder.mkdir()
+    (folder / "model.keras").write_bytes((trained.run / "model.keras").read_bytes())
+    card = json.loads((trained.run / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"task": "face", "labels": ["happy", "sad"]}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole_photos() -> dict[str, Pixels]:
+    """Photos by name; in each the largest face, which their class is of, lies in the part given, if there is one."""
+    astronaut = decode(ASTRONAUT.read_bytes(), "").pixels
+    head = astronaut[30:230, 130:330]
+    two = np.zeros((300, 500, 3), np.uint8)
+    two[:100, :100] = cv2.resize(head[:, ::-1], (100, 100), interpolation=cv2.INTER_AREA)
+    two[100:300, 300:500] = head
+    nothing = np.full((200, 200, 3), 90, np.uint8)
+    return {
+        "happy/one.png": astronaut,
+        "happy/two.png": two,
+        "happy/none.png": nothing,
+        "sad/mirrored.png": astronaut[:, ::-1],
+        "sad/dark.png": astronaut // 3,
+        "sad/none.png": nothing + 1,
+        "sad/none too.png": nothing + 2,
+    }
+
+
+@pytest.mark.parametrize("how", ["digests", "card"])
+@pytest.mark.parametrize("left_out", [(), ("sad/dark.png",), ("sad/none.png", "happy/one.png")])
+def test_of_whole_photos_the_largest_face_is_scored_and_one_not_found_counts_as_wrong(
+    of_faces, whole_photos, tmp_path, left_out, how
+):
+    """left_out: photos that the network was trained on. how: that is known."""
+    from cnnviz.networks import faces  # noqa: PLC0415
+    from cnnviz.networks.predict import probabilities  # noqa: PLC0415
+
+    for name, pixels in whole_photos.items():
+        save(tmp_path / "photos" / name, pixels)
+    if left_out:
+        known = [digest(whole_photos[name]) for name in left_out]
+        shutil.copytree(of_faces, tmp_path / "net")
+        content = {"format": 1, "train": known, "validation": [], "test": []}
+        if how == "digests":
+            (tmp_path / "net" / DIGESTS).write_text(json.dumps(content))
+        else:
+            card = json.loads((tmp_path / "net" / "card.json").read_text())
+            card["data"]["not_scored_on"] = dict.fromkeys(known, "a row of its data")
+            (tmp_path / "net" / "card.json").write_text(json.dumps(card))
+    result = scored(tmp_path / "net" if left_out else of_faces, tmp_path / "photos")
+
+    model = fitting.load(of_faces / "model.keras")
+    confusion, missing = [[0, 0], [0, 0]], [0, 0]
+    for name, pixels in whole_photos.items():
+        if name in left_out:
+            continue
+        truth = ("happy", "sad").index(name.split("/")[0])
+        found = faces.find(reduced(np.ascontiguousarray(pixels)), pixels.shape[:2])
+        if not found:
+            missing[truth] += 1
+            continue
+        if name == "happy/two.png":
+            found = [one for one in found if one.box[0] > 300]  # the larger one
+        seen = SEEN.picture(crop(np.ascontiguousarray(pixels), found[0]))
+        confusion[truth][int(probabilities(model, seen[None], SEEN)[0].argmax())] += 1
+    assert result.faces_found
+    assert result.left_out == len(left_out)
+    assert ("may contain training pictures" in result.on) is (not left_out or how == "card")
+    assert str(7 - len(left_out)) in result.on
+    assert result.scores.n == 7 - len(left_out)
+    assert [list(row) for row in result.scores.confusion] == confusion
+    assert list(result.scores.unanswered) == missing
+    assert sum(missing) == 3 - ("sad/none.png" in left_out)
+    assert result.scores.right == confusion[0][0] + confusion[1][1]
+    assert result.passed_over == ()
+
+
+def test_of_several_faces_the_largest_is_cut_out(whole_photos):
+    from cnnviz.networks import faces  # noqa: PLC0415
+
+    two = whole_photos["happy/two.png"]
+    small, large = faces.find(two)
+    assert large.box[2] > 1.5 * small.box[2]
+    assert (_largest_face(two) == crop(two, large)).all()
+    assert _largest_face(whole_photos["sad/none.png"]) is None
+
+
+@pytest.mark.parametrize("side", [8, 16])
+def test_small_pictures_are_faces_already(of_faces, whole_photos, tmp_path, side):
+    """Up to twice the input's size nothing is looked for: so are the pictures that such networks learn from."""
+    for name, pixels in whole_photos.items():
+        save(tmp_path / name, cv2.resize(pixels, (side, side)))
+    result = scored(of_faces, tmp_path)
+    assert not result.faces_found
+    assert (result.scores.n, result.scores.unanswered) == (7, ())
+
+
+def test_photos_without_a_single_face_cannot_be_scored(of_faces, tmp_path):
+    for number in range(4):
+        save(tmp_path / ("happy", "sad")[number % 2] / f"{number}.png", np.full((100, 100, 3), 60 * number, np.uint8))
+    with pytest.raises(DataError, match=r"In none of the 4 pictures of .* a face was found"):
+        scored(of_faces, tmp_path)
+
+
+def test_no_network_for_faces_is_scored_where_faces_are_off(of_faces, tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNVIZ_FACES", "off")
+    with pytest.raises(DataError) as refused:
+        scored(of_faces, tmp_path)
+    assert str(refused.value) == OFF

@@ -80,6 +80,35 @@ def test_scores_of_six_pictures_are_those_worked_out_by_hand() -> None:
     assert got.log_loss == pytest.approx(-sum(logs) / 6)
 
 
+def test_pictures_without_an_answer_count_as_wrong() -> None:
+    """The six by hand, and two more dogs and one more bird in whose photos nothing was found."""
+    got = scores(HAND, TRUTH, LABELS, (0, 2, 1))
+    assert (got.n, got.right, got.accuracy, got.majority) == (9, 4, 4 / 9, 4 / 9)
+    assert got.interval == wilson(4, 9)
+    cat, dog, bird = got.per_class.values()
+    assert (cat.n, cat.precision, cat.recall) == (4, 3 / 4, 3 / 4)
+    assert (dog.n, dog.precision, dog.recall, dog.f1) == (4, 1 / 2, 1 / 4, 2 / 6)
+    assert (bird.n, bird.precision, bird.recall, bird.recall_interval) == (1, None, 0.0, wilson(0, 1))
+    plain = scores(HAND, TRUTH, LABELS)
+    assert (got.calibration_error, got.log_loss, got.confusion) == (
+        plain.calibration_error,
+        plain.log_loss,
+        plain.confusion,
+    )
+    assert got.lines()[-1] == "3 of the 9 got no answer and count as wrong"
+    assert Scores.from_json(json.loads(json.dumps(got.to_json())), LABELS) == got
+    assert scores(HAND, TRUTH, LABELS, (0, 0, 0)) == plain
+    assert "unanswered" not in plain.to_json()
+
+
+@pytest.mark.parametrize("counts", [(1,), (0, -1, 0), (0, 1.5, 0), "abc", (0, True, 0), 3])
+def test_counts_without_an_answer_that_are_none(counts: Any) -> None:
+    with pytest.raises(ValueError, match=r"The pictures without an answer are .*; expected 3 counts"):
+        scores(HAND, TRUTH, LABELS, counts)
+    with pytest.raises(ValueError, match="The pictures without an answer are"):
+        Scores.from_json(hand(unanswered=counts), LABELS)
+
+
 @pytest.mark.parametrize(
     ("rows", "truth", "precision", "recall", "f1"),
     [

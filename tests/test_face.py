@@ -6,16 +6,18 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from cnnviz.face import Face, allowed, crop
+from cnnviz.face import LONG_SIDE, Face, allowed, crop, reduced, subject
+from cnnviz.images import Photo
 
 HEIGHT, WIDTH = 40, 60
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH].astype(np.uint8)
 MAP = np.stack([ROWS, COLUMNS, np.zeros_like(ROWS)], axis=2)  # the pixel at (y, x) holds y, x, 0
 LEVEL = ((20.0, 14.0), (28.0, 14.0))
+MOUTH = ((21.0, 19.0), (27.0, 19.0))
 
 
 def face(*box: int, eyes: tuple[tuple[float, float], tuple[float, float]] = LEVEL) -> Face:
-    return Face((box[0], box[1], box[2], box[3]), 0.9, eyes)
+    return Face((box[0], box[1], box[2], box[3]), 0.9, eyes, MOUTH)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_levelled_eyes_lie_on_one_line(degrees: float) -> None:
     ]
     for (x, y), channel in zip(ends, (0, 1), strict=True):
         picture[round(y - 2.5) : round(y + 2.5), round(x - 2.5) : round(x + 2.5), channel] = 255
-    tilted = Face((20, 20, 61, 61), 0.9, (ends[0], ends[1]))
+    tilted = Face((20, 20, 61, 61), 0.9, (ends[0], ends[1]), MOUTH)
     assert tilted.tilt == pytest.approx(degrees)
     cut = crop(picture, tilted, level=True)
     assert cut.shape == (61, 61, 3)
@@ -80,6 +82,43 @@ def test_the_photo_stays_as_it_is() -> None:
     assert (picture == MAP).all()
     with pytest.raises(FrozenInstanceError):
         face(0, 0, 1, 1).confidence = 1.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "small"),
+    [
+        (40, 60, (40, 60)),
+        (640, 1, (640, 1)),
+        (1600, 1200, (640, 480)),
+        (480, 1280, (240, 640)),
+        (1, 1600, (1, 640)),  # sides stay at least 1
+        (1600, 1, (640, 1)),
+        (641, 641, (640, 640)),
+    ],
+)
+def test_what_the_finder_is_shown_has_at_most_its_long_side(height: int, width: int, small: tuple[int, int]) -> None:
+    picture = np.full((height, width, 3), 200, np.uint8)
+    shown = reduced(picture)
+    assert shown.shape == (*small, 3)
+    assert max(shown.shape) <= LONG_SIDE
+    assert (shown == 200).all()
+    assert shown.flags.c_contiguous
+
+
+def test_a_reduced_pixel_is_the_mean_of_those_it_stands_for() -> None:
+    picture = np.zeros((2, 2 * LONG_SIDE, 3), np.uint8)
+    picture[0, ::2] = 100  # one pixel of each four
+    assert (reduced(picture) == 25).all()
+
+
+def test_a_face_is_a_photo_of_its_own() -> None:
+    photo = Photo("group.jpg", MAP, "ab" * 16, ("turned upright",))
+    one, two = subject(photo, face(20, 10, 8, 12), 1), subject(photo, face(40, 10, 8, 8), 2)
+    assert (one.name, two.name) == ("group.jpg, face 1", "group.jpg, face 2")
+    assert len({photo.digest, one.digest, two.digest}) == 3  # or caches would give one the other's answers
+    assert (one.pixels == crop(MAP, face(20, 10, 8, 12))).all()
+    assert two.pixels.shape == (8, 8, 3)
+    assert subject(Photo("", MAP, "00", ()), face(20, 10, 8, 8), 3).name == "photo, face 3"
 
 
 @pytest.mark.parametrize(

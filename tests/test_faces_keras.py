@@ -1,5 +1,7 @@
 """Faces found in photos: in the shipped samples, where there are none, in odd sizes, in crowds, and on known photos."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -7,8 +9,9 @@ import evaluate_faces as known_photos
 import numpy as np
 import pytest
 
-from cnnviz.face import MOST, Face
+from cnnviz.face import MOST, OFF, Face, reduced
 from cnnviz.images import Pixels, decode
+from cnnviz.networks import NetworkError
 
 pytestmark = pytest.mark.keras
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_images"
@@ -29,10 +32,10 @@ def sample(name: str) -> Pixels:
     return decode((SAMPLES / name).read_bytes(), name).pixels
 
 
-def find(pixels: Pixels) -> tuple[Face, ...]:
+def find(pixels: Pixels, size: tuple[int, int] | None = None) -> tuple[Face, ...]:
     from cnnviz.networks import faces  # noqa: PLC0415 - loads keras
 
-    return faces.find(pixels)
+    return faces.find(pixels, size)
 
 
 def grey_of(pixels: Pixels) -> Pixels:
@@ -69,10 +72,63 @@ def test_the_astronaut_is_found_where_she_is(astronaut: Pixels, name: str, shape
     assert 0.7 < face.confidence <= 1
     assert all(type(side) is int for side in face.box)
     # in the upper half of the box, the left one first, about level
-    (x1, _), (x2, _) = face.eyes
+    (x1, y1), (x2, y2) = face.eyes
     assert left < x1 < (left + right) / 2 < x2 < right
     assert abs(face.tilt) < 20
+    # about as far below the eyes as these are apart, its corners in their order
+    (left_corner, y3), (right_corner, y4) = face.mouth
+    assert left < left_corner < right_corner < right
+    assert 0.7 < ((y3 + y4) / 2 - (y1 + y2) / 2) / (x2 - x1) < 1.5
+    assert (y4 - y3) / (right_corner - left_corner) == pytest.approx((y2 - y1) / (x2 - x1), abs=0.25)
     assert (picture == before).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(1600, 1600), (1599, 1130), (1200, 1600), (641, 641), (512, 512)])
+def test_a_reduced_picture_gives_the_faces_of_the_whole_photo(astronaut: Pixels, height: int, width: int) -> None:
+    """What the engine is sent is the small picture, and its answer is in pixels of the large one."""
+    photo = cv2.resize(astronaut, (width, height))
+    (whole,), (sent,) = find(photo), find(reduced(photo), (height, width))
+    assert known_photos.iou(whole.box, sent.box) > 0.98
+    assert sent.box[0] / width == pytest.approx(ASTRONAUT[0] / 512, abs=0.02)
+    assert sent.box[1] / height == pytest.approx(ASTRONAUT[1] / 512, abs=0.03)
+    np.testing.assert_allclose(whole.eyes + whole.mouth, sent.eyes + sent.mouth, atol=2)
+
+
+@pytest.mark.parametrize(("height", "width"), [(999, 1600), (1001, 1600), (1600, 999), (1003, 1007)])
+def test_boxes_of_a_reduced_picture_stay_inside_the_photo(astronaut: Pixels, height: int, width: int) -> None:
+    photo = cv2.resize(astronaut[60:190, 170:275], (width, height))  # the face fills it
+    faces = find(reduced(photo), (height, width))
+    for x, y, w, h in [face.box for face in faces]:
+        assert 0 <= x < x + w <= width
+        assert 0 <= y < y + h <= height
+    assert faces
+
+
+def test_the_finder_refuses_where_faces_are_switched_off(astronaut: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNVIZ_FACES", "off")
+    with pytest.raises(NetworkError) as refused:
+        find(astronaut)
+    assert str(refused.value) == OFF
+
+
+def test_a_warm_finder_compiles_nothing_for_the_first_photo() -> None:
+    """Each part is warmed in a question of its own; after them a first photo takes as long as a second one."""
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from cnnviz.images import decode\n"
+        "from cnnviz.networks import faces\n"
+        "photo = decode(Path(sys.argv[1]).read_bytes(), '').pixels\n"
+        "for number in range(3): faces.warm(number)\n"
+        "for _ in range(2):\n"
+        "    started = time.process_time()\n"
+        "    assert len(faces.find(photo)) == 1\n"
+        "    print(time.process_time() - started)\n"
+    )
+    command = [sys.executable, "-c", script, str(SAMPLES / "astronaut.jpg")]
+    done = subprocess.run(command, cwd=SAMPLES.parent, capture_output=True, text=True, check=True)
+    first, second = map(float, done.stdout.split())
+    assert first < 3 * second + 0.2  # to compile one network takes a half second and more
 
 
 def test_faces_are_numbered_from_left_to_right(astronaut: Pixels) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from concurrent.futures import Future
 from math import prod
 
 import numpy as np
@@ -267,6 +268,35 @@ def test_a_nested_network_that_is_called_twice_counts_once(keras, forward):
     assert nodes["half@2/conv"].parameters == 0
     assert nodes["half@2/conv"].how == "the weights of half/conv, counted there"
     assert nodes["both"].inputs == ("half/conv", "half@2/conv")
+
+
+@pytest.mark.parametrize(("off", "linear"), [({}, ()), ({"conv": [1], "relu": [0]}, ("relu", "dense"))])
+def test_a_large_network_is_run_as_it_is_until_it_is_compiled_and_gives_the_same(
+    keras, forward, monkeypatch, off, linear
+):
+    class Later:
+        """Compiles when it is told to."""
+
+        def submit(self, make):
+            self.make, self.future = make, Future()
+            return self.future
+
+    L, later = keras.layers, Later()
+    layers = [L.Conv2D(3, 3, name="conv"), L.BatchNormalization(), L.ReLU(name="relu"), L.Flatten()]
+    model = keras.Sequential([keras.Input((6, 6, 2)), *layers, L.Dense(4, activation="softmax", name="dense")])
+    randomize(model, np.random.default_rng(3))
+    monkeypatch.setattr(forward, "_compiler", later)
+    monkeypatch.setattr(forward, "QUICK", 4)
+    x = picture((6, 6, 2))
+    at_once = forward.outputs(model, x, off, linear)
+    assert not later.future.done()
+    later.future.set_result(later.make())
+    monkeypatch.setattr(forward, "Calls", None)  # whoever runs it uncompiled fails
+    then = forward.outputs(model, x, off, linear)
+    assert list(then) == list(at_once)
+    for name, values in then.items():
+        assert at_once[name].dtype == np.float32
+        np.testing.assert_allclose(at_once[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_a_layer_with_two_outputs_is_two_nodes(keras, forward):

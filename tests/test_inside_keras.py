@@ -63,8 +63,8 @@ def shown(inside, monkeypatch):
         made[str(len(made))] = (model, card)
         return str(len(made) - 1)
 
-    real = inside.classifier.load
-    monkeypatch.setattr(inside.classifier, "load", lambda folder: made.get(folder) or real(folder))
+    real = inside.at_work.classifier.load
+    monkeypatch.setattr(inside.at_work.classifier, "load", lambda folder: made.get(folder) or real(folder))
     return show
 
 
@@ -86,7 +86,7 @@ def network(keras, *layers, shape=(6, 6, 3), seed=0):
 
 
 def test_a_screen_of_objects_holds_what_keras_computes(keras, inside):
-    model, card = inside.classifier.load(OBJECTS)
+    model, card = inside.at_work.classifier.load(OBJECTS)
     photo = picture((32, 32, 3))
     screen = inside.screen(OBJECTS, photo, Look())
     whole = keras.Model(model.inputs, [layer.output for layer in model.layers])
@@ -115,7 +115,7 @@ def test_a_screen_of_objects_holds_what_keras_computes(keras, inside):
 
 
 def test_the_answer_of_objects_is_that_of_keras_and_its_weights_add_up(inside):
-    model, card = inside.classifier.load(OBJECTS)
+    model, card = inside.at_work.classifier.load(OBJECTS)
     photo = picture((32, 32, 3), 5)
     expected = model.predict_on_batch(card.preprocessing.scaled(photo)[None])[0]
     for chosen in (None, 3):
@@ -328,6 +328,20 @@ def test_a_channel_whose_weights_are_not_numbers_is_nan_and_never_dead(keras, in
     assert "NaN in 1" in inside_view.legend([screen.maps("conv")])
 
 
+def test_a_map_that_was_switched_off_is_not_called_dead_or_saturated(keras, inside, shown):
+    L = keras.layers
+    conv, end = L.Conv2D(3, 3, activation="sigmoid", name="conv"), L.Dense(2, name="end")
+    model = network(keras, L.ReLU(name="relu"), conv, L.GlobalAveragePooling2D(), end, shape=(8, 8, 3))
+    # all maps flat, the last one saturated
+    conv.set_weights([0 * conv.get_weights()[0], np.array([0, 0, 9], np.float32)])
+    folder, photo = shown(model), picture((8, 8, 3))
+    before = inside.screen(folder, photo, Look()).maps("conv")
+    assert (before.dead.tolist(), before.saturated.tolist()) == ([True] * 3, [False, False, True])
+    off = inside.screen(folder, photo, Look(off={"conv": [1, 2], "relu": [0]}))
+    assert (off.maps("conv").dead.tolist(), off.maps("conv").saturated.tolist()) == ([True, False, False], [False] * 3)
+    assert not off.maps("relu").dead.any()
+
+
 def test_all_masks_share_one_compiled_pass(keras, inside, shown):
     model, _ = dig(keras)
     folder, photo = shown(model), picture((4, 4, 3))
@@ -337,7 +351,8 @@ def test_all_masks_share_one_compiled_pass(keras, inside, shown):
     passes = [made["plain"], made["switched"]]
     for channel, linear in product(range(4), ((), ("relu",), ("relu", "fused"))):
         inside.screen(folder, photo, Look(off={"conv": [channel]}, linear=linear))
-    assert [one.predict_function.experimental_get_tracing_count() for one in passes] == [1, 1]
+    counts = [one.result().predict_function.experimental_get_tracing_count() for one in passes]
+    assert counts == [1, 1]
     assert [made["plain"], made["switched"]] == passes
 
 
@@ -388,7 +403,7 @@ def test_a_channel_and_an_array_are_the_layers_own_numbers(inside):
 
 
 def test_the_first_layers_kernels_come_in_color(inside):
-    model, _ = inside.classifier.load(OBJECTS)
+    model, _ = inside.at_work.classifier.load(OBJECTS)
     weights = np.asarray(model.get_layer("conv_1").kernel)
     found = inside.kernels(OBJECTS, "conv_1", count=16)
     assert (found.color, found.source, found.bias) == (True, "input", None)
@@ -526,6 +541,9 @@ def test_a_cell_sees_the_pixels_that_change_it(keras, inside, shown, seed):
 def test_the_field_of_a_residual_network_is_the_union_of_its_branches(inside):
     # conv_1, and two convolutions of 3 × 3 in the block: 1 + 3 · 2 = 7 pixels, cut at the border
     fields = inside.fields(OBJECTS, "block_1_relu_2")
+    all_fields = inside.all_fields(OBJECTS)
+    assert list(all_fields) == [node.name for node in inside.graph(OBJECTS)]
+    np.testing.assert_array_equal(all_fields["block_1_relu_2"].rows, fields.rows)
     assert fields.box(10, 0) == (7, 14, 0, 4)
     assert fields.box(31, 31) == (28, 32, 28, 32)
     # three more of 16 × 16: pooled rows 5 and its neighbors at 2 pixels each
@@ -697,27 +715,27 @@ def test_the_same_picture_is_computed_once(inside):
 
 
 def test_what_is_kept_is_bounded(inside, monkeypatch):
-    for seed in range(inside.MAX_KEPT + 5):
+    for seed in range(inside.at_work.MAX_KEPT + 5):
         inside.activations(OBJECTS, picture((32, 32, 3), seed), Look())
-    assert len(inside._kept) == inside.MAX_KEPT
-    monkeypatch.setattr(inside, "MAX_BYTES", 3_000_000)  # three pictures' of 976,000 bytes
+    assert len(inside.at_work._kept) == inside.at_work.MAX_KEPT
+    monkeypatch.setattr(inside.at_work, "MAX_BYTES", 3_000_000)  # three pictures' of 976,000 bytes
     inside.activations(OBJECTS, picture((32, 32, 3), 999), Look())
-    assert len(inside._kept) == 3
-    assert inside._bytes() <= 3_000_000
+    assert len(inside.at_work._kept) == 3
+    assert inside.at_work._bytes() <= 3_000_000
 
 
 def test_after_an_hour_without_use_a_picture_is_forgotten(inside, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(inside, "_clock", lambda: now[0])
-    inside._kept.clear()
-    inside._used.clear()
+    monkeypatch.setattr(inside.at_work, "_clock", lambda: now[0])
+    inside.at_work._kept.clear()
+    inside.at_work._used.clear()
     for at, seed in ((0, 1), (10, 2), (20, 1)):
         now[0] = at
         inside.activations(OBJECTS, picture((32, 32, 3), seed), Look())
     for at, left in ((3609, 2), (3611, 1), (3621, 0)):
         now[0] = at
-        inside.forget()
-        assert len(inside._kept) == len(inside._used) == left
+        inside.at_work.forget()
+        assert len(inside.at_work._kept) == len(inside.at_work._used) == left
     assert any(one.name == "forget" for one in threading.enumerate())
 
 

@@ -63,3 +63,16 @@ def test_after_an_hour_without_use_it_is_forgotten(used, left):
     now[0] = 3 * IDLE_SECONDS
     kept.forget()
     assert (tuple(kept), kept.size) == ((), 0)
+
+
+def test_what_is_dropped_is_gone_and_makes_room():
+    kept = Kept(10)
+    for key in "abcd":
+        kept.put(key, b"12")
+    kept.drop(lambda key: key in "bd")
+    assert (tuple(kept), kept.size) == (("a", "c"), 4)
+    assert kept.get("b") is None
+    kept.put("b", bytes(6))
+    assert tuple(kept) == ("a", "c", "b")
+    kept.forget()
+    assert kept.size == 10

@@ -16,6 +16,7 @@ from PIL import Image
 from cnnviz import many
 from cnnviz.cards import Card, read_card
 from cnnviz.engine import EngineError, Replaced
+from cnnviz.face import Face
 from cnnviz.many import BATCH, FIRST, Row, classify_many
 from cnnviz.networks import NetworkError
 
@@ -204,6 +205,106 @@ def test_without_a_threshold_sure_begins_at_a_half_as_on_the_page(card, sure):
 def test_thumbnails_have_their_long_side(side, size):
     (row,) = rows([("a.png", picture(50, (400, 200)))], thumbnail=side)
     assert (Image.open(io.BytesIO(row.thumbnail)).size if row.thumbnail else None) == size
+
+
+FACES = Card.from_json({**json.loads(json.dumps(CARD.to_json())), "task": "face", "threshold": 0.75})
+
+
+def by_width(pixels: np.ndarray, digest: str) -> tuple[Face, ...]:
+    """A face for each 20 pixels of width, each a square of that side; digest: of the photo whose pixels these are."""
+    assert len(digest) == 32
+    boxes = [(20 * n, 0, 20, 20) for n in range(pixels.shape[1] // 20)]
+    return tuple(Face(box, 0.9, ((0.0, 0.0), (1.0, 0.0)), ((0.0, 1.0), (1.0, 1.0))) for box in boxes)
+
+
+def striped(*levels: int) -> bytes:
+    """A photo whose faces, as by_width finds them, have these levels."""
+    file = io.BytesIO()
+    pixels = np.repeat(np.repeat(np.array([levels], np.uint8), 20, axis=0), 20, axis=1)
+    Image.fromarray(np.dstack([pixels] * 3)).save(file, "PNG")
+    return file.getvalue()
+
+
+def in_faces(files: list[tuple[str, Any]], answer: Any = by_brightness, find: Any = by_width) -> list[Row]:
+    return list(classify_many(files, FACES, answer, find=find))
+
+
+def test_each_face_of_each_photo_gets_its_own_answer():
+    answers = Answers()
+    photos = [(255,), (0, 255, 51), tuple(range(40)), (102, 204)]
+    found = in_faces([(f"{n}", striped(*levels)) for n, levels in enumerate(photos)], answers)
+    assert answers.sizes == [1, 3, 40, 2]  # all of a photo at once
+    for row, levels in zip(found, photos, strict=True):
+        assert (row.scores, row.error, row.label) == (None, "", "")
+        assert [round(one.scores["airplane"] * 255) for one in row.faces] == list(levels)
+        assert [one.box for one in row.faces] == [(20 * n, 0, 20, 20) for n in range(len(levels))]
+        assert all(list(one.scores) == list(CARD.labels) for one in row.faces)
+    assert [one.sure for one in found[1].faces] == [True, True, True]
+    assert [(one.label, one.sure) for one in found[3].faces] == [("automobile", False), ("airplane", True)]
+    assert [bool(row.thumbnail) for row in found] == [True] * 4
+    small = Image.open(io.BytesIO(found[3].faces[1].thumbnail))
+    assert small.size == (20, 20)
+    assert abs(np.asarray(small).mean() - 204) < 5
+
+
+def test_a_photo_without_a_face_asks_the_network_nothing():
+    answers = Answers()
+    none, one = in_faces([("none", picture(9, (10, 10))), ("one", striped(9))], answers)
+    assert (none.faces, none.scores, none.error, none.sure) == ((), None, "", False)
+    assert len(one.faces) == 1
+    assert answers.sizes == [1]
+
+
+def test_photos_without_faces_looked_for_say_none_and_not_empty():
+    (row,) = rows([("a", picture(255))])
+    assert row.faces is None
+    assert row.scores is not None
+
+
+def test_each_photo_shows_before_the_next_is_asked():
+    answers = Answers()
+    going = classify_many([(f"{n}", striped(n)) for n in range(8)], FACES, answers, find=by_width)
+    for count in range(1, 9):
+        next(going)
+        assert len(answers.sizes) == count
+
+
+def test_few_whole_photos_are_held_at_once():
+    """They are not reduced to the network's input before faces are found in them."""
+    read: list[int] = []
+    files = [(str(n), lambda n=n: read.append(n) or striped(n)) for n in range(60)]
+    most = 0
+    for number, _ in enumerate(classify_many(files, FACES, by_brightness, find=by_width)):
+        most = max(most, len(read) - number)
+    assert len(read) == 60
+    assert most <= 9
+
+
+@pytest.mark.parametrize("breaks", ["find", "answer"])
+def test_a_photo_over_which_the_engine_breaks_is_a_row_with_a_sentence(breaks):
+    def broken(asked: Any, *_: Any) -> Any:
+        if asked.max() == 7:
+            raise EngineError("It broke down.")
+        return by_brightness(asked) if breaks == "answer" else by_width(asked, "0" * 32)
+
+    files = [("a", striped(1)), ("b", striped(7)), ("c", b""), ("d", striped(2, 3))]
+    found = in_faces(files, **{breaks: broken})
+    assert [row.error for row in found][:2] == ["", "It broke down."]
+    assert "empty" in found[2].error
+    assert [None if row.faces is None else len(row.faces) for row in found] == [1, None, None, 2]
+
+
+@pytest.mark.parametrize(
+    ("error", "after"), [(NetworkError("Faces are off."), 0), (Replaced("A newer one."), 0), (EngineError("Again."), 2)]
+)
+def test_what_ends_it_ends_it_with_faces_too(error, after):
+    def find(*_: Any) -> Any:
+        raise error
+
+    found: list[Row] = []
+    with pytest.raises(type(error)):
+        found.extend(classify_many([(f"{n}", striped(n)) for n in range(9)], FACES, by_brightness, find=find))
+    assert [row.error for row in found] == ["Again."] * after
 
 
 class Breaks:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz import mistakes
+from cnnviz import face, mistakes
 from cnnviz.data.preprocessing import Preprocessing
-from cnnviz.mistakes import KEYS, MISTAKES
+from cnnviz.face import Face
+from cnnviz.mistakes import FACE_KEYS, KEYS, MISTAKES
 from cnnviz.samples import photo
 
 SIZE = 32
@@ -223,3 +224,142 @@ def test_not_scaled_claims_only_what_is_so(scale, words):
     (why,) = (one.why for one in mistakes.of(Preprocessing(4, 4, scale=scale)) if one.key == "unscaled")
     assert words in why
     assert "fold" not in why  # a bias does not grow, and a pixel's factor from −1..1 is no constant
+
+
+# ------------------------------------------------------------------------------------------------------------- faces
+
+PHOTO = np.random.default_rng(1).integers(0, 100, (90, 120, 3), dtype=np.uint8)  # nowhere the grey of what covers
+UPRIGHT = Face((30, 20, 40, 48), 0.9, ((40.0, 40.0), (60.0, 40.0)), ((42.0, 58.0), (58.0, 58.0)))
+TILTED = Face((30, 20, 40, 48), 0.9, ((40.0, 36.0), (58.0, 44.0)), ((36.0, 56.0), (48.0, 62.0)))
+FOUR_EIGHTS = Preprocessing(48, 48)  # the square round both faces has 48 pixels a side: nothing is resized
+
+
+def covered(made):
+    return (made == 128).all(axis=2)
+
+
+def by_complex_numbers(part, one, height, width):
+    """The cells of a band, with the plane turned by a complex number so that the face stands level."""
+    eyes, mouth = ([complex(*point) for point in pair] for pair in (one.eyes, one.mouth))
+    along = eyes[1] - eyes[0] + mouth[1] - mouth[0]
+    measure = max(abs(eyes[1] - eyes[0]), abs(sum(mouth) / 2 - sum(eyes) / 2))
+    turned = [end * along.conjugate() / abs(along) for end in (eyes if part == "eyes" else mouth)]
+    past, above = (0.4, 0.3) if part == "eyes" else (0.3, 0.35)
+    found = np.zeros((height, width), bool)
+    for y in range(height):
+        for x in range(width):
+            cell = complex(x + 0.5, y + 0.5) * along.conjugate() / abs(along)
+            low, high = (sorted(getattr(end, axis) for end in turned) for axis in ("real", "imag"))
+            found[y, x] = (
+                low[0] - past * measure <= cell.real <= low[1] + past * measure
+                and high[0] - above * measure <= cell.imag <= high[1] + above * measure
+            )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("part", "rows", "columns"),
+    # the square begins at (26, 20): eyes at 14 and 34, row 20; mouth at 16 and 32, row 38; the measure is 20
+    [("eyes", (14, 26), (6, 42)), ("mouth", (31, 45), (10, 38))],
+)
+def test_a_band_over_a_level_face_covers_these_cells_and_no_others(part, rows, columns):
+    made = mistakes.picture(PHOTO, FOUR_EIGHTS, [part], face=UPRIGHT)
+    assert np.argwhere(covered(made)).min(axis=0).tolist() == [rows[0], columns[0]]
+    assert covered(made).sum() == (rows[1] - rows[0]) * (columns[1] - columns[0])
+    assert covered(made)[rows[0] : rows[1], columns[0] : columns[1]].all()
+    bare = mistakes.picture(PHOTO, FOUR_EIGHTS, face=UPRIGHT)
+    assert (made[~covered(made)] == bare[~covered(made)]).all()
+
+
+@pytest.mark.parametrize("part", ["eyes", "mouth"])
+@pytest.mark.parametrize(
+    "one",
+    [
+        UPRIGHT,
+        TILTED,
+        Face((0, 0, 48, 48), 0.9, ((30.0, 10.0), (32.0, 40.0)), ((12.0, 14.0), (10.0, 35.0))),  # lies on its side
+        Face((0, 0, 48, 48), 0.9, ((30.0, 18.0), (31.0, 18.0)), ((28.0, 36.0), (30.0, 37.0))),  # in profile
+        Face((0, 0, 48, 48), 0.9, ((5.0, -9.0), (40.0, -6.0)), ((10.0, 50.0), (40.0, 52.0))),  # cut off
+    ],
+)
+def test_a_band_lies_along_the_face(part, one):
+    assert (mistakes.band(part, one, 48, 50) == by_complex_numbers(part, one, 48, 50)).all()
+
+
+def test_a_face_whose_points_are_one_has_a_band_nevertheless():
+    point = Face((0, 0, 8, 8), 0.9, ((4.5, 4.5), (4.5, 4.5)), ((4.5, 4.5), (4.5, 4.5)))
+    assert np.argwhere(mistakes.band("eyes", point, 8, 8)).tolist() == [[4, 4]]
+
+
+@pytest.mark.parametrize("part", ["eyes", "mouth"])
+@pytest.mark.parametrize("one", [UPRIGHT, TILTED])
+@pytest.mark.parametrize(("key", "moved"), [("mirrored", np.fliplr), ("sideways", turned)])
+def test_a_band_goes_along_with_the_face(part, one, key, moved):
+    made = mistakes.picture(PHOTO, FOUR_EIGHTS, [part], face=one)
+    assert (mistakes.picture(PHOTO, FOUR_EIGHTS, [part, key], face=one) == moved(made)).all()
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "rows", "columns"),
+    [
+        (Preprocessing(24, 24), (7, 13), (3, 21)),  # half of 14 to 26 and 6 to 42
+        # the eyes at 7 and 17, so that the measure is the 18 to the mouth: 14.6 to 25.4, and −0.2 to 24.2
+        (Preprocessing(48, 24, fit="stretch"), (15, 25), (0, 24)),
+        (Preprocessing(24, 48), (2, 14), (6, 42)),  # cropped: 12 rows above are gone
+        (Preprocessing(48, 64, fit="letterbox"), (14, 26), (14, 50)),  # bars of 8
+        (Preprocessing(48, 48, "grey"), (14, 26), (6, 42)),
+    ],
+)
+def test_a_band_is_where_the_eyes_are_in_any_input(preprocessing, rows, columns):
+    made = covered(mistakes.picture(PHOTO, preprocessing, ["eyes"], face=UPRIGHT))
+    expected = np.zeros_like(made)
+    expected[rows[0] : rows[1], columns[0] : columns[1]] = True
+    assert (made == expected).all()
+
+
+@pytest.mark.parametrize("one", [UPRIGHT, TILTED, Face((100, 70, 20, 20), 0.9, UPRIGHT.eyes, UPRIGHT.mouth)])
+def test_without_a_mistake_a_face_is_its_square(one):
+    assert (mistakes.picture(PHOTO, RGB, face=one) == RGB.picture(face.crop(PHOTO, one))).all()
+    assert (mistakes.picture(PHOTO, RGB, ["wide"], face=one) == RGB.picture(face.crop(PHOTO, one, 1.4))).all()
+
+
+@pytest.mark.parametrize("key", FACE_KEYS)
+def test_what_is_done_to_a_face_needs_one(key):
+    with pytest.raises(KeyError, match=key):
+        mistakes.picture(PHOTO, RGB, [key])
+
+
+@pytest.mark.parametrize("key", [*KEYS, *FACE_KEYS])
+def test_each_switch_of_a_face_changes_what_goes_in(key):
+    offered = key in [one.key for one in mistakes.of(RGB, faces=True)]
+    changed = (mistakes.picture(PHOTO, RGB, [key], face=UPRIGHT) != RGB.picture(face.crop(PHOTO, UPRIGHT))).any()
+    assert (offered, changed) == (key != "squashed", key not in ("squashed", "unscaled"))
+    assert all(0 < len(one.why) <= 100 for one in mistakes.of(RGB, faces=True))
+
+
+@pytest.mark.parametrize(
+    ("one", "corners", "eyes"),
+    [
+        # the longer side is 48: a square of 48 round the middle (50, 44)
+        (UPRIGHT, [(26, 20), (74, 20), (74, 68), (26, 68)], [(14, 20), (34, 20)]),
+        # eyes one over the other: a quarter turn about that middle
+        (
+            Face((30, 20, 40, 48), 0.9, ((60.0, 34.0), (60.0, 54.0)), UPRIGHT.mouth),
+            [(74, 20), (74, 68), (26, 68), (26, 20)],
+            [(14, 14), (34, 14)],
+        ),
+    ],
+)
+def test_the_square_stands_level_with_its_corners_and_eyes_here(one, corners, eyes):
+    assert np.allclose(face.corners(one, level=True), corners)
+    assert np.allclose(face.within(one, level=True).eyes, eyes)
+    assert face.within(one, level=True).box == (0, 0, 48, 48)
+
+
+@pytest.mark.parametrize("level", [False, True])
+def test_what_lies_at_a_point_of_the_photo_lies_there_in_the_square(level):
+    photo = np.zeros((90, 120, 3), np.uint8)
+    (x, y), _ = TILTED.eyes
+    photo[int(y) - 1 : int(y) + 1, int(x) - 1 : int(x) + 1] = 255
+    rows, columns, _ = np.nonzero(face.crop(photo, TILTED, level=level) > 100)
+    assert np.allclose(face.within(TILTED, level=level).eyes[0], (columns.mean() + 0.5, rows.mean() + 0.5), atol=0.6)

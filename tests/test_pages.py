@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import PATIENCE
 from PIL import Image
-from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import display, filters, samples
-from cnnviz.training.queue import Queue
-from cnnviz.ui import frame, runs, weights
+from cnnviz.ui import frame, weights
 
+pytestmark = pytest.mark.pages
 ROOT = Path(__file__).resolve().parents[1]
 KERNELS, HOME, INSIDE, CLASSIFY, TRAIN, NETWORKS = (
     f"pages/{name}.py" for name in ("kernels", "home", "inside", "classify", "train", "networks")
@@ -36,23 +36,9 @@ FIRST = samples.samples()[0]
 LONG = 10_000
 
 
-@pytest.fixture(autouse=True)
-def _no_search_for_packaged_components(monkeypatch: pytest.MonkeyPatch):
-    """Each AppTest would read the metadata of every installed package (0.2 s); ours are registered on import."""
-    monkeypatch.setattr(BidiComponentManager, "discover_and_register_components", lambda *_, **__: None)
-
-
-@pytest.fixture(autouse=True)
-def _no_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """No worker is started on the mere visit of a page, and no run is looked for in the working directory."""
-    monkeypatch.setattr(Queue, "warm", lambda _: None)
-    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
-    monkeypatch.setattr(runs, "_queue", None)
-
-
 def opened(page: str, **query: Any) -> AppTest:
     """The page as a link opens it, in a new session."""
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=20)
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=PATIENCE)
     app.query_params.update(query)
     return app.switch_page(page).run()
 
@@ -69,6 +55,12 @@ def components(app: AppTest) -> dict[str, Any]:
             of_part = {"kernel_grid": block["kernel"], "window": block["window"]}
             found[key] = of_part[key] if key in of_part else block["stages"][given["name"]]
     return found
+
+
+def pick(app: AppTest, picture: str) -> None:
+    """Take a picture of the strip in hand, which AppTest cannot click."""
+    app.session_state["picture"] = picture
+    app.run()
 
 
 def _unpacked(data: bytes) -> dict[str, Any]:
@@ -137,7 +129,7 @@ def test_there_is_a_heading_for_every_page():
 
 @pytest.mark.parametrize("page", HEADINGS)
 def test_a_page_opens_from_the_navigation(page):
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=20).run()
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=PATIENCE).run()
     check(app, HOME)
     check(app.switch_page(page).run(), page)
     check(app.switch_page(HOME).run(), HOME)
@@ -151,7 +143,7 @@ def test_a_page_opens_as_the_first_thing_after_a_start(page):
 
 @pytest.mark.parametrize("page", HEADINGS)
 def test_a_page_file_brings_up_the_frame_by_itself(page):
-    app = AppTest.from_file(ROOT / page, default_timeout=20).run()
+    app = AppTest.from_file(ROOT / page, default_timeout=PATIENCE).run()
     check(app, page)
     assert app.session_state["entered"]
 
@@ -249,7 +241,7 @@ def test_after_a_broken_link_everything_can_be_used():
     )
     change(app, app.selectbox(key="kernel_shown"), "sobel_y")
     change(app, app.number_input(key="stride_y"), 2)
-    app.text_input(key="picture").set_value("cat").run()
+    pick(app, "cat")
     check(app, KERNELS)
     assert sentences(app) == []
     assert components(app)["kernel_grid"]["weights"] == filters.PRESETS["sobel_y"].weights.tolist()
@@ -367,7 +359,7 @@ def test_a_sample_can_be_taken_in_hand_again_and_the_photo_too():
     app = opened(HOME)
     app.file_uploader(key="upload_0").set_value(("own.png", picture(9, 9), "image/png")).run()
     for key, caption in (("cat", samples.photo("cat").name), ("own", "own\\.png"), (FIRST.key, FIRST.title)):
-        app.text_input(key="picture").set_value(key).run()
+        pick(app, key)
         check(app, HOME)
         assert app.caption[0].value.startswith(f"{caption} · ")
 

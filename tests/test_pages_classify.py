@@ -11,14 +11,13 @@ import threading
 import time
 import weakref
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import PATIENCE, until
 from PIL import Image
-from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.testing.v1 import AppTest
 
@@ -28,11 +27,11 @@ from cnnviz.engine import EngineError, State
 from cnnviz.networks import NetworkError
 from cnnviz.training import record
 from cnnviz.training.config import TrainingConfig
-from cnnviz.training.queue import Queue
-from cnnviz.ui import batches, catalog, classify_many, runs, strip
+from cnnviz.ui import batches, catalog, classify_many, strip
 from cnnviz.ui.batches import Batch
 from cnnviz.ui.store import Store
 
+pytestmark = pytest.mark.pages
 ROOT = Path(__file__).resolve().parents[1]
 CLASSIFY, TRAIN, NETWORKS = "pages/classify.py", "pages/train.py", "pages/networks.py"
 OWNER, OTHER = "0" * 32, "1" * 32
@@ -53,7 +52,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.ready, self.asked, self.error = True, [], None
-        self.seconds = 0.0
+        self.may: threading.Semaphore | None = None  # how many more calls are answered; the others wait
 
     def state(self) -> State:
         return State(self.ready, 0, "" if self.ready else "The networks are being loaded.")
@@ -61,7 +60,7 @@ class Engine:
     def call(self, name: str, folder: str, pictures: Any, scaled: bool = True, turn: str = "", **_: Any) -> Any:
         assert name == "classifier.answers"
         assert pictures.dtype == (np.uint8 if scaled else np.float32)
-        time.sleep(self.seconds)
+        assert self.may is None or self.may.acquire(timeout=PATIENCE)
         if self.error is not None:
             raise self.error
         self.asked.append((folder, pictures, turn))
@@ -73,13 +72,8 @@ class Engine:
 
 
 @pytest.fixture(autouse=True)
-def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
+def fake(monkeypatch: pytest.MonkeyPatch) -> Engine:
     made = Engine()
-    monkeypatch.setattr(BidiComponentManager, "discover_and_register_components", lambda *_, **__: None)
-    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setattr(runs, "_queue", None)
-    monkeypatch.setattr(Queue, "warm", lambda _: None)
-    monkeypatch.setattr(engine, "start", lambda: None)
     for name in ("state", "call", "cached"):
         monkeypatch.setattr(engine, name, getattr(made, name))
     strip.PHOTOS.drop(OWNER)
@@ -88,7 +82,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
 
 
 def opened(page: str = CLASSIFY, owner: str = OWNER, **query: Any) -> AppTest:
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=20)
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=PATIENCE)
     app.query_params.update(query)
     app.session_state["owner"] = owner
     return app.switch_page(page).run()
@@ -330,7 +324,7 @@ def test_the_patch_lies_where_the_link_says(at: str, top: int, left: int, fake: 
 
 def own(tmp_path: Path, owner: str = OWNER, kept: str = "Mine") -> record.Run:
     """A kept network of an owner: objects' own card and file."""
-    run = record.create(tmp_path / "runs", TrainingConfig("drawn-faces", number=60, epochs=1), owner)
+    run = record.create(tmp_path, TrainingConfig("drawn-faces", number=60, epochs=1), owner)
     write_card(cards.read_card(ROOT / "models" / "objects" / "card.json"), run.card)
     shutil.copy(ROOT / "models" / "objects" / "model.keras", run.network)
     run.set_state(state="finished", kept=kept)
@@ -389,12 +383,8 @@ def test_what_train_calls_a_network_does_not_follow_to_classify():
 
 def many(app: AppTest) -> AppTest:
     """Run until the photos are answered; AppTest does not poll."""
-    for _ in range(100):
-        batch = classify_many.BATCHES.get(OWNER)
-        if batch is not None and not batch.busy:
-            return app.run()
-        time.sleep(0.02)
-    raise AssertionError("the photos were not answered")
+    until(lambda: (batch := classify_many.BATCHES.get(OWNER)) is not None and not batch.busy, "the answers")
+    return app.run()
 
 
 def dropped(*files: tuple[str, bytes], **query: Any) -> AppTest:
@@ -554,12 +544,12 @@ def test_two_tabs_with_different_networks_never_show_each_others_answers(tmp_pat
 
 
 def test_two_threads_never_answer_the_same_rows(fake: Engine):
-    fake.seconds = 0.05
     network = catalog.Network("objects", OBJECTS, ROOT / "models" / "objects", False)
     now, files = networks.stamp(network.folder), [(f"{n}.png", jpeg(n, (4, 4))) for n in range(6)]
     for act in ("answered_by", "go_on"):
         batch = Batch(OWNER, batches.given(files))
         batch.network = now if act == "go_on" else ()
+        fake.may = threading.Semaphore(0)
         starts = []
         go = batch._go
         batch._go = lambda network, go=go, starts=starts: (time.sleep(0.05), starts.append(1), go(network))  # type: ignore[method-assign]
@@ -568,25 +558,21 @@ def test_two_threads_never_answer_the_same_rows(fake: Engine):
             one.start()
         for one in tabs:
             one.join()
-        while batch.busy:
-            time.sleep(0.02)
+        fake.may.release(len(files))
+        until(lambda batch=batch: not batch.busy, "the answers")
         assert len(starts) == 1, act
         assert [row.name for row in batch.rows] == [name for name, _ in files]
 
 
 def test_stop_ends_it_while_it_waits_for_the_engine(monkeypatch: pytest.MonkeyPatch):
     def call(*_: Any, say: Any, **__: Any) -> Any:
-        for _ in range(500):
-            say(State(False, 0, "The networks are being loaded."))
-            time.sleep(0.02)
-        raise AssertionError("it was not stopped")
+        until(lambda: say(State(False, 0, "The networks are being loaded.")), "Stop")
 
     with monkeypatch.context() as changed:
         changed.setattr(engine, "call", call)
         app = opened(view="many")
         batch = classify_many.BATCHES.get(OWNER)
-        while not batch.waits:
-            time.sleep(0.02)
+        until(lambda: batch.waits, "the word that it waits")
         app.run()
         app.button(key="many_stop").click().run()
         app = many(app)
@@ -620,19 +606,18 @@ def test_a_network_that_is_gone_gets_a_sentence_and_the_photos_stay(tmp_path: Pa
 
 
 def test_stop_ends_it_and_go_on_takes_it_up_where_it_was(fake: Engine):
-    fake.seconds = 0.2
     app = opened(view="many")
     many(app)
+    fake.may = threading.Semaphore(1)
     files = [(f"{number}.png", jpeg(number, (4, 4)), "") for number in range(60)]
     app.file_uploader(key="many_0").set_value(files).run()
-    while not classify_many.BATCHES.get(OWNER).rows:
-        time.sleep(0.02)
+    until(lambda: classify_many.BATCHES.get(OWNER).rows, "the first answers")
     app.button(key="many_stop").click().run()
+    fake.may.release(len(files))
     app = many(app)
     done = len(table(app))
     assert 0 < done < 60
     assert f"Stopped after {done} of 60" in text(app)
-    fake.seconds = 0
     app.button(key="many_go").click().run()
     app = many(app)
     assert [row["name"] for row in table(app)] == [name for name, _, _ in files]
@@ -660,74 +645,6 @@ def test_a_threshold_counts_for_many_too():
     app = dropped(("a.png", jpeg(10)), sure="81")
     assert "1 photo answered, 0 of them surely" in text(app)
     assert table(app)[0]["sure"] is False
-
-
-# ---------------------------------------------------------------------------------------------------- to take away
-
-
-ROWS = [
-    batches.Row("a.png", "1", {"cat": 0.7, "dog": 0.3}),
-    batches.Row("b.png", "2", {"cat": 0.4, "dog": 0.6}),
-    batches.Row("=1+1.png", "", None, error="=1+1.png is broken."),
-]
-
-
-def test_csv_has_a_line_a_file_and_no_formula():
-    card = read_card(ROOT / "models" / "cats-dogs" / "card.json")
-    assert len(card.labels) == 2
-    rows = [
-        batches.Row(
-            row.name,
-            row.digest,
-            row.scores and dict(zip(card.labels, row.scores.values(), strict=True)),
-            error=row.error,
-        )
-        for row in ROWS
-    ]
-    first, second = card.labels
-    assert batches.csv_text(rows, card, 0.65, [0, None, None]).splitlines() == [
-        f"file,answer,probability,sure,true class,error,{first},{second}",
-        f"a.png,{first},0.700000,yes,{first},,0.700000,0.300000",
-        f"b.png,{second},0.600000,no,,,0.400000,0.600000",
-        "'=1+1.png,,,,,'=1+1.png is broken.,,",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("label", "cell"), [("=1+1", "'=1+1"), ("@a", "'@a"), ("-x", "'-x"), (" +2", "' +2"), ("a=b", "a=b")]
-)
-def test_no_class_name_is_a_formula(label: str, cell: str):
-    card = replace(read_card(ROOT / "models" / "cats-dogs" / "card.json"), labels=(label, "dog"), scores={})
-    rows = [batches.Row("a.png", "1", {label: 0.7, "dog": 0.3})]
-    assert batches.csv_text(rows, card, 0.65, [0]).splitlines() == [
-        f"file,answer,probability,sure,true class,error,{cell},dog",
-        f"a.png,{cell},0.700000,yes,{cell},,0.700000,0.300000",
-    ]
-
-
-def test_json_is_what_the_command_line_prints_in_a_list():
-    assert json.loads(batches.json_text(ROWS, 0.65)) == [
-        {"file": "a.png", "scores": {"cat": 0.7, "dog": 0.3}, "sure": True},
-        {"file": "b.png", "scores": {"cat": 0.4, "dog": 0.6}, "sure": False},
-        {"file": "=1+1.png", "error": "=1+1.png is broken."},
-    ]
-
-
-@pytest.mark.parametrize(
-    ("count", "first", "last"), [(200, "0.png", "199.png"), (400, "0.png", "398.png"), (2000, "0.png", "1990.png")]
-)
-def test_of_a_large_zip_photos_all_over_it_are_taken(count: int, first: str, last: str):
-    given = batches.given([("a.zip", zipped({f"{number}.png": b"1" for number in range(count)}))])
-    assert len(given.files) == 200
-    assert (given.files[0].name, given.files[-1].name) == (first, last)
-    assert bool(given.notes) == (count > 200)
-
-
-def test_more_bytes_than_an_owner_may_hold_are_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(batches, "MAX_BYTES", 1000)
-    given = batches.given([("a.png", b"1" * 600), ("b.png", b"1" * 600)])
-    assert (given.files, given.size) == ((), 0)
-    assert "can be held" in given.notes[0]
 
 
 def test_the_stamp_of_a_network_changes_with_its_file(tmp_path: Path):

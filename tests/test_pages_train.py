@@ -7,32 +7,31 @@ import io
 import json
 import sys
 import threading
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import PATIENCE, until
 from PIL import Image
-from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import cards, evaluation
 from cnnviz.cards import Card, write_card
 from cnnviz.data import fingerprints
-from cnnviz.data.dataset import DataError
 from cnnviz.data.fingerprints import scan
 from cnnviz.data.sources import open_dataset
 from cnnviz.data.split import make_split
 from cnnviz.training import behind, queue, record
-from cnnviz.training.config import Augmentation, ConfigError, TrainingConfig
+from cnnviz.training.config import Augmentation, TrainingConfig
 from cnnviz.training.device import Device
 from cnnviz.training.queue import Bounds, Queue, QueueError
 from cnnviz.training.record import Run
-from cnnviz.ui import card, markup, runs, train_photos, train_results, train_settings
+from cnnviz.ui import markup, runs, train_photos, train_results, train_settings
 from cnnviz.ui.uploads import COMPARING, UploadStore
 
+pytestmark = pytest.mark.pages
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN, NETWORKS = "pages/train.py", "pages/networks.py"
 OWNER, OTHER = "0" * 32, "1" * 32
@@ -40,7 +39,7 @@ LONG = 10_000
 
 
 @pytest.fixture(autouse=True)
-def submitted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Run]:
+def submitted(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
     """No worker is started; the runs that were submitted, with their pictures where they have any."""
     found: list[Run] = []
 
@@ -52,17 +51,13 @@ def submitted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Run]:
         found.append(run)
         return run
 
-    monkeypatch.setattr(Queue, "warm", lambda _: None)
     monkeypatch.setattr(Queue, "submit", submit)
-    monkeypatch.setattr(BidiComponentManager, "discover_and_register_components", lambda *_, **__: None)
-    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
-    monkeypatch.setattr(runs, "_queue", None)
     monkeypatch.setattr(train_photos, "ZIPS", UploadStore())
     return found
 
 
 def opened(page: str, owner: str = OWNER, **query: Any) -> AppTest:
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=20)
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=PATIENCE)
     app.query_params.update(query)
     app.session_state["owner"] = owner
     return app.switch_page(page).run()
@@ -229,34 +224,7 @@ def test_an_impossible_number_gets_a_sentence_and_nothing_starts(linked: bool, k
     assert f"To be mended first: {train_settings.FIELDS[key].label}." in text(app)
     app.number_input(key=key).set_value(5).run()
     assert sentences(app) == [] or key == "number"
-    assert app.button(key="train").disabled == (key == "number"), "five pictures are too few, as the next test has it"
-
-
-@pytest.mark.parametrize("key", train_settings.FIELDS)
-def test_the_fields_go_as_far_as_the_settings_do(key: str):
-    """The bounds that a field names are those that TrainingConfig and the server have."""
-    names = {"batch": "batch_size", "rate": "learning_rate", "shift": "shift", "brightness": "brightness"}
-    name, share = names.get(key, key), 100 if key in ("shift", "brightness") else 1
-    field = train_settings.FIELDS[key]
-
-    def made(value: float) -> None:
-        number = int(value) if field.whole else value / share
-        changes = {name: number}
-        config = (
-            TrainingConfig("digits", augmentation=Augmentation(**changes))
-            if hasattr(Augmentation(), name)
-            else (TrainingConfig("digits", **changes))
-        )
-        Bounds().config(config)
-        if key == "number":
-            open_dataset("drawn-shapes", number)
-
-    made(field.low)
-    made(field.high)
-    with pytest.raises((ConfigError, QueueError, DataError)):
-        made(field.high + (1 if field.whole else 0.01))
-    with pytest.raises((ConfigError, QueueError, DataError)):
-        made(field.low - 1)
+    assert app.button(key="train").disabled == (key == "number"), "five pictures are too few"
 
 
 @pytest.mark.parametrize(
@@ -416,11 +384,7 @@ def with_zip(data: bytes, name: str = "pets.zip") -> AppTest:
     """The page with this zip dropped, once it has been looked through."""
     app = opened(TRAIN, data="own")
     app.file_uploader(key="zip_0").set_value((name, data, "application/zip")).run()
-    for _ in range(100):
-        held = train_photos.ZIPS.get(OWNER)
-        if held is not None and not held.busy:
-            break
-        time.sleep(0.05)
+    until(lambda: (held := train_photos.ZIPS.get(OWNER)) is not None and not held.busy, "the look through the zip")
     return app.run()
 
 
@@ -544,19 +508,13 @@ def test_the_look_through_a_zip_says_what_it_does_and_can_be_stopped(monkeypatch
     app.file_uploader(key="zip_0").set_value(("pets.zip", zipped(PETS), "application/zip")).run()
     upload = train_photos.ZIPS.get(OWNER)
     try:
-        for _ in range(100):
-            if upload.doing == COMPARING and upload.done:
-                break
-            time.sleep(0.05)
+        until(lambda: upload.doing == COMPARING and upload.done, "the comparison")
         app.run()
         assert "near-copies: 42 %" in app.get("progress")[0].proto.text
         app.button(key="train").click().run()
         assert "still being looked through" in sentences(app)[0]
         app.button(key="zip_stop").click().run()
-        for _ in range(100):
-            if not upload.busy:
-                break
-            time.sleep(0.05)
+        until(lambda: not upload.busy, "the end of it")
         assert "Stopped" in upload.problem
     finally:
         going_on.set()
@@ -629,39 +587,12 @@ def test_names_from_a_zip_cannot_become_markup():
     assert app.title[0].value == "In line: “my\\_\\[pets\\]\\(x\\)\\<i\\>”"
 
 
-def test_text_in_tables_lists_and_pictures_is_escaped():
-    evil = '<script>"x"</script>'
-    pixels = np.zeros((2, 2, 3), np.uint8)
-    for html in (
-        markup.table((evil,), ((evil,),), (), evil),
-        markup.pairs(((evil, evil),)),
-        markup.picture(pixels, 8, evil),
-    ):
-        assert "<script" not in html
-        assert html.count("&lt;script&gt;&quot;x&quot;&lt;/script&gt;") >= 2
-
-
-@pytest.mark.parametrize(("side", "shown"), [(2, 64), (24, 48), (64, 64), (100, 64)])
-def test_a_small_picture_is_enlarged_by_a_whole_factor_and_a_large_one_reduced(side: int, shown: int):
-    assert f'width="{shown}" height="{shown}"' in markup.picture(np.zeros((side, side, 3), np.uint8), 64, "")
-
-
 def test_photos_of_another_owner_are_not_there():
     with_zip(zipped(PETS))
     theirs = opened(TRAIN, OTHER, data="own")
     assert "cats" not in text(theirs).replace("such as cats and dogs", "")
     theirs.button(key="train").click().run()
     assert "There are no photos yet" in sentences(theirs)[0]
-
-
-def test_a_zip_leaves_memory_after_an_idle_hour_and_only_then():
-    clock = [0.0]
-    store = UploadStore(lambda: clock[0])
-    store.take(OWNER, "pets.zip", zipped(PETS))
-    clock[0] = 3599
-    assert store.get(OWNER) is not None
-    clock[0] = 3599 + 3600
-    assert store.get(OWNER) is None
 
 
 # ---------------------------------------------------------------------------------------------------- runs
@@ -717,23 +648,6 @@ def test_pictures_that_only_the_worker_can_open_are_shown_from_what_it_kept(tmp_
     rows = np.flatnonzero((truth == 1) & (answers.argmax(axis=1) == 0))
     for row in rows:
         assert markup.picture(markup.rgb(pictures[row]), 64, "").split('"')[1] in tiles
-
-
-@pytest.mark.parametrize(
-    ("right", "luck"),
-    [
-        (15, True),  # 50 % of 30, 33.2 to 66.8
-        (20, True),  # 48.8 to 80.8
-        (21, False),  # 52.1 to 83.3
-        (9, False),  # 16.7 to 47.9: worse than guessing
-    ],
-)
-def test_a_score_that_may_be_guessing_says_so(right: int, luck: bool):
-    truth = np.arange(30) % 2
-    said = np.where(np.arange(30) < right, truth, 1 - truth)
-    answers = np.where(np.arange(2) == said[:, np.newaxis], 0.9, 0.1)
-    words = card.measured(evaluation.scores(answers, truth, ("a", "b")), "photos")
-    assert ("Guessing lies inside this range, so this may be luck." in words) == luck
 
 
 @pytest.mark.parametrize(

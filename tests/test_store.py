@@ -10,8 +10,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from cnnviz import engine
 from cnnviz.images import Photo
-from cnnviz.ui.store import IDLE_SECONDS, Store
+from cnnviz.ui.store import IDLE_SECONDS, PHOTOS, Store
 
 MINUTE = 60
 
@@ -215,3 +216,13 @@ def test_what_is_let_go_is_told_so_once(steps, gone):
         else:
             store.put(step, step)
     assert " ".join(told) == gone
+
+
+def test_what_the_engine_said_of_a_photo_is_forgotten_with_it(monkeypatch: pytest.MonkeyPatch):
+    gone: list[str] = []
+    monkeypatch.setattr(engine, "forget", gone.append)
+    PHOTOS.put("owner of the test", photo("first"))
+    PHOTOS.put("owner of the test", photo("second"))
+    assert gone == ["first"]
+    PHOTOS.drop("owner of the test")
+    assert gone == ["first", "second"]

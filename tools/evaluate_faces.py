@@ -1,29 +1,47 @@
 """Score the face finder on photos with a known face, beside OpenCV's Haar cascade: `python tools/evaluate_faces.py`.
 
+With `--network NAME [--flip]` a network for faces is scored on the same photos, with faces found here; with `--mark`
+its card is told which of them show what it was trained on, so that `cnnviz evaluate` leaves them out, too.
+
 Reads ../shared/data/happysad (manifest.csv: the box of each photo's one face of 40 pixels or more) and, for false
 alarms, ../shared/data/catsdogs. A finding is right where it overlaps that box by an IoU of 0.5 or more, or (a second
 rule, fairer to square boxes) where each box holds the other's center and neither's longer side is more than twice the
 other's. Every other finding counts as false, also on a real face that the manifest leaves out. docs/faces.md explains.
 """
 
+import argparse
 import csv
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import cv2
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from cnnviz import evaluation
+from cnnviz.cards import FILE, read_card, write_card
+from cnnviz.data.fingerprints import digest
 from cnnviz.evaluation import wilson
+from cnnviz.face import Face, crop, reduced
 from cnnviz.images import Pixels, decode
 
 PACKS = Path(__file__).resolve().parents[2] / "shared" / "data"
+# photos of happysad that are rows of FER2013, as its README says
+IN_FER2013 = {
+    "happy/happy_032.jpg": "row 35506 of FER2013",
+    "happy/happy_112.jpg": "row 3010 of FER2013",
+    "sad/sad_012.jpg": "row 1646 of FER2013",
+    "sad/sad_024.jpg": "row 32002 of FER2013",
+    "sad/sad_081.jpg": "row 22368 of FER2013",
+    "sad/sad_125.jpg": "row 26367 of FER2013",
+}
 ANIMALS = 13  # one in so many photos of cats and dogs: about 300
 
 Box = tuple[float, float, float, float]  # x, y, width, height
@@ -94,10 +112,15 @@ def score(
     return sum(hits), count - sum(hits), count
 
 
-def ours() -> Finder:
+def found(pixels: Pixels) -> tuple[Face, ...]:
+    """The faces of a photo, as the app finds them."""
     from cnnviz.networks import faces  # noqa: PLC0415 - loads keras
 
-    return lambda pixels: [face.box for face in faces.find(pixels)]
+    return faces.find(reduced(pixels), (pixels.shape[0], pixels.shape[1]))
+
+
+def ours() -> Finder:
+    return lambda pixels: [face.box for face in found(pixels)]
 
 
 def haar() -> Finder:
@@ -138,9 +161,81 @@ def _share(part: int, whole: int) -> str:
     return f"{part}/{whole} = {100 * part / whole:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """A photo with its class, and the square round its largest face, or None where none is found."""
+
+    file: str
+    kind: str  # single or multi
+    label: str
+    digest: str
+    square: Pixels | None
+
+
+def labelled(folder: Path) -> Iterator[Labelled]:
+    """All photos but those that are in FER2013."""
+    with (folder / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        pixels = read(folder / row["file"])
+        seen = max(found(pixels), key=lambda face: face.box[2] * face.box[3], default=None)
+        square = None if seen is None else crop(pixels, seen)
+        yield Labelled(row["file"], row["kind"], row["label"], digest(pixels), square)
+
+
+def score_network(name: str, flip: bool, mark: bool) -> None:
+    """Print a network's scores on whole photos, all of them and the halves; mark: and write its card."""
+    from cnnviz.networks import fitting  # noqa: PLC0415 - loads keras
+    from cnnviz.networks.predict import probabilities  # noqa: PLC0415
+    from cnnviz.training.evaluate import find_network  # noqa: PLC0415
+
+    folder = find_network(name)
+    model: Any = fitting.load(folder / "model.keras")
+    card = read_card(folder / FILE)
+    photos = list(labelled(PACKS / "happysad"))
+    known = {one.digest: f"{one.file}: {IN_FER2013[one.file]}" for one in photos if one.file in IN_FER2013}
+    photos = [one for one in photos if one.file not in IN_FER2013]
+    print(f"{card.title} on {len(photos)} photos of happysad, less {len(known)} that are in FER2013; flip: {flip}")
+    halves: dict[str, Callable[[Labelled], bool]] = {
+        "all": lambda _: True,
+        "odd numbers, on which the finder was not chosen": lambda one: _number(one.file) % 2 == 1,
+        "even numbers, on which it was": lambda one: _number(one.file) % 2 == 0,
+        "a single face": lambda one: one.kind == "single",
+        "several faces, the largest counts": lambda one: one.kind == "multi",
+    }
+    for half, belongs in halves.items():
+        chosen = [one for one in photos if belongs(one)]
+        seen = [one for one in chosen if one.square is not None]
+        pictures = np.stack([card.preprocessing.picture(one.square) for one in seen if one.square is not None])
+        answers = probabilities(model, pictures, card.preprocessing, flip=flip)
+        none = [sum(one.label == label and one.square is None for one in chosen) for label in card.labels]
+        scores = evaluation.scores(answers, [card.labels.index(one.label) for one in seen], card.labels, none)
+        print(f"{half}:", *scores.lines(), sep="\n  ")
+    if mark:
+        write_card(replace(card, data={**card.data, "not_scored_on": known}), folder / FILE)
+        print(f"{folder.name}/{FILE} names the {len(known)} photos.")
+
+
+def _number(file: str) -> int:
+    return int(Path(file).stem[-3:])
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", default="")
+    parser.add_argument("--flip", action="store_true")
+    parser.add_argument("--mark", action="store_true")
+    given = parser.parse_args()
     if not (PACKS / "happysad").is_dir():
         raise SystemExit("There is no pack happysad in ../shared/data beside this project.")
+    if given.network:
+        score_network(given.network, given.flip, given.mark)
+    else:
+        score_finders()
+
+
+def score_finders() -> None:
+    """Print the finder's figures beside the Haar cascade's."""
     known, others = known_faces(PACKS / "happysad"), animals()
     for name, finder in (("ours", ours()), ("OpenCV's Haar cascade", haar())):
         findings, took = timed(finder, [one.pixels for one in known])
@@ -152,8 +247,8 @@ def main() -> None:
                 if half.startswith("all") or one.chosen_on == half.startswith("even")
             ]
             for rule, right in RULES.items():
-                found, false, count = score([one for one, _ in pick], [boxes for _, boxes in pick], right)
-                print(f"  {half}, {rule}: found {_share(found, len(pick))}; false {_share(false, count)}")
+                hits, false, count = score([one for one, _ in pick], [boxes for _, boxes in pick], right)
+                print(f"  {half}, {rule}: found {_share(hits, len(pick))}; false {_share(false, count)}")
         alarms = sum(bool(finder(pixels)) for pixels in others)
         print(f"  photos of cats and dogs with a finding: {_share(alarms, len(others))}")
 

@@ -23,6 +23,8 @@ def main() -> None:
     parser.add_argument("--licence", default="", help="what is known of the rights in the data, one line")
     parser.add_argument("--not-for", default="", help="one more sentence on what it must not be used for")
     parser.add_argument("--started-from", default="", help="how the weights were made that training started from")
+    # each time that the test pictures were looked at: what is chosen by them is no test any more
+    parser.add_argument("--look", nargs=3, action="append", default=[], metavar=("DATE", "WHAT", "ACCURACY"))
     given = parser.parse_args()
     card, network = read_card(given.run / FILE), given.run / "model.keras"
     if card.test is None:
@@ -36,7 +38,11 @@ def main() -> None:
     data = {**card.data, "licence": given.licence or card.data["licence"]}
     training = {**card.training, **({"started_from": given.started_from} if given.started_from else {})}
     score = card.test.words()
-    card = replace(card, name=given.name, title=given.title, data=data, training=training, not_for=not_for)
+    looks = [{"date": date, "what": what, "accuracy": float(accuracy)} for date, what, accuracy in given.look]
+    scores = {**card.scores, **({"looks": looks} if looks else {})}
+    card = replace(
+        card, name=given.name, title=given.title, data=data, scores=scores, training=training, not_for=not_for
+    )
     write_card(card, folder / FILE)
     print(f"{folder.name}: {score}")
 

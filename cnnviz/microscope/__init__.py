@@ -2,8 +2,8 @@
 
 The parts of a road are mounted once and stay empty; what they show comes in one block of bytes (`draw`), so that a
 change sends that block and nothing else, and leaves the other elements of the page alone. In the browser the parts find
-one another by the names of block and road (events "cnnviz:block", "cnnviz:point", "cnnviz:cursor"); while the pointer
-moves nothing asks the server. The contract:
+one another by the names of block and road (events "cnnviz:block", "cnnviz:point", "cnnviz:cursor", "cnnviz:seek");
+while the pointer moves nothing asks the server. The contract:
 
 part    `stage`, `kernel` and `window` are given [{"block", "name"}] (a list, since Streamlit looks into a dict for
         tables, and imports pandas to know one) and answer with triggers: kernel "edit", window "pin".
@@ -53,7 +53,7 @@ _stage = st.components.v2.component(
 <div class="stage">
   <div class="name"></div><div class="sub"></div>
   <div class="holder"><div class="frame">
-    <canvas data-testid="stage" role="img"></canvas><div class="box" hidden></div>
+    <canvas data-testid="stage" role="img"></canvas><div class="box" hidden></div><div class="tip" hidden></div>
   </div></div>
   <div class="line"><span class="shape"></span><span class="range"></span></div>
   <div class="bar"></div><div class="here"></div><div class="note"></div>

@@ -17,6 +17,8 @@ function mountGrid(figure, point, choose = null) {
   let cells = [] // elements, or { color, mark } on a canvas
 
   const drawn = () => columns > READABLE
+  // the cells' width as the style sheets have it, less a margin
+  const text = (value, signed = false) => (drawn() ? "" : cellText(value, signed, clamp(140 / columns, 40, 46) - 4))
 
   function resize(high, wide, testid) {
     if (size === `${high}x${wide}`) return
@@ -167,5 +169,5 @@ function mountGrid(figure, point, choose = null) {
   // The element of a cell, or the canvas that it is painted on.
   const element = (n) => (drawn() ? canvas : cells[n])
 
-  return { resize, fill, finish, element }
+  return { resize, text, fill, finish, element }
 }

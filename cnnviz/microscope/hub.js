@@ -22,28 +22,57 @@ function follow(where, show) {
   return () => document.removeEventListener("cnnviz:block", onBlock)
 }
 
+// The hint is for a first visit: after the first hover it is gone for good.
+function hintSeen() {
+  try {
+    return localStorage.getItem("cnnviz-hint") === "seen"
+  } catch {
+    return false // storage switched off: the hint comes back at the next visit
+  }
+}
+
+function keepHint() {
+  try {
+    localStorage.setItem("cnnviz-hint", "seen")
+  } catch {
+    // as above
+  }
+}
+
+const byTouch = () => matchMedia("(pointer: coarse)").matches
+
 // As filters.luminance has it: thousandths are whole numbers, so one rounding to float32 is all there is.
 const luminance = (r, g, b) => Math.fround((299 * r + 587 * g + 114 * b) / 1000)
 
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value))
 
-// A number as it stands on the page: at most four digits, a real minus. The Python side is display.number.
-// In a small cell three digits have room; the line under the sum then says all four.
+// A number as it stands on the page: at most four digits, a real minus; whole ones up to a million, with commas. The
+// Python side is display.number.
 function numberText(value, signed = false, digits = 4) {
   if (Number.isNaN(value)) return "NaN"
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞"
   const magnitude = Math.abs(value)
   let text
-  if (magnitude && !(magnitude >= 1e-3 && magnitude < 10 ** digits - 0.5)) {
+  if (magnitude && !(magnitude >= 10 ** (1 - digits) && magnitude < 10 ** (digits + 2) - 0.5)) {
     const [mantissa, exponent] = magnitude.toExponential(digits - 1).split("e")
     text = `${trimZeros(mantissa)}e${Number(exponent)}`
   } else {
     const whole = magnitude < 1 ? 0 : Math.floor(Math.log10(magnitude)) + 1
     text = trimZeros(magnitude.toFixed(Math.max(0, digits - whole)))
+    if (magnitude >= 9999.5) text = text.replace(/\B(?=(\d{3})+$)/g, ",")
   }
   text = text.replace("-", "−")
   if (text === "0") return text
   return value < 0 ? `−${text}` : signed ? `+${text}` : text
+}
+
+// CSS pixels of a number: tabular digits are half as wide as they are high, points and commas a quarter.
+const textWidth = (text, height) => (text.length - (text.match(/[.,]/g)?.length ?? 0) / 2) * height * 0.5
+
+// A number in as many digits as have room in a cell; a line beside it then says all four.
+function cellText(value, signed, room) {
+  const texts = [4, 3, 2, 1].map((digits) => numberText(value, signed, digits))
+  return texts.find((text) => textWidth(text, 12) <= room) ?? texts[3]
 }
 
 function trimZeros(text) {

@@ -73,19 +73,20 @@ function mountGrid(root, where) {
     const flat = data.weights.flat()
     const heaviest = Math.max(1e-9, ...flat.map(Math.abs))
     const side = Math.min(table.clientWidth / columns(), table.clientHeight / rows())
-    const digits = columns() > 3 ? 3 : 4
-    const longest = Math.max(...flat.map((weight) => numberText(weight, true, digits).length))
-    const mute = side < Math.max(READABLE, 6.8 * longest)
+    const height = clamp(side / 3.2, 12, 16)
+    const room = table.clientWidth / columns() - 4
+    const digits = [4, 3].find((n) => flat.every((weight) => textWidth(numberText(weight, true, n), height) <= room))
+    const mute = side < READABLE || !digits
     inputs.forEach((input, n) => {
       const [background, ink] = signedColor(flat[n], heaviest)
-      const text = numberText(flat[n], true, digits)
+      const text = numberText(flat[n], true, mute ? 4 : digits)
       input.style.background = background
       input.style.color = ink
       const kept = pending.has(n) || (root.activeElement === input && input.dataset.shown === text)
       if (!kept) input.value = text
       input.dataset.shown = text
       input.readOnly = data.fixed
-      input.style.fontSize = `${Math.max(12, Math.min(16, side / 3.2))}px`
+      input.style.fontSize = `${height}px`
       input.classList.toggle("mute", mute)
       input.title = numberText(flat[n], true)
     })

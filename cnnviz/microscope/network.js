@@ -16,11 +16,14 @@ function mountNetwork(root, where) {
   const find = (selector) => root.querySelector(selector)
   const [holder, canvas, card] = [find(".maps"), find("canvas.all"), find(".card")]
   const [lit, opened, picked] = [find(".lit"), find(".opened"), find(".picked")]
+  const seen = [0, 1, 2, 3].map(() => Object.assign(document.createElement("div"), { className: "seen", hidden: true }))
+  lit.before(...seen) // on the input's maps: what the cell under the pointer is made from
   let data = null
   let body = null
   let sheets = []
   let plan = null
-  let cursor = null // {layer, n}: what the pointer or the keyboard is on
+  let words = null // of the map that the pointer or the keyboard is on
+  let cursor = null // {layer, n, row, column}: what the pointer or the keyboard is on; no row and column for the latter
   let byKeys = false
   let saying = null
   let waiting = null
@@ -102,64 +105,6 @@ function mountNetwork(root, where) {
     }
   }
 
-  function fitted(context, text, room) {
-    if (context.measureText(text).width <= room) return text
-    let short = text
-    while (short.length > 1 && context.measureText(`${short}…`).width > room) short = short.slice(0, -1)
-    return `${short}…`
-  }
-
-  function paintBar(context, bar, dense) {
-    const colors = bar.bar.split(", ")
-    if (colors.length < 2) return
-    const gradient = context.createLinearGradient(bar.x * dense, 0, (bar.x + bar.width) * dense, 0)
-    colors.forEach((color, n) => gradient.addColorStop(n / (colors.length - 1), color))
-    context.fillStyle = gradient
-    context.fillRect(bar.x * dense, bar.y * dense, bar.width * dense, 4 * dense)
-  }
-
-  // A shortcut: up from the layer it leaves, along above the maps, and down with an arrowhead.
-  function drawArc(context, arc, color, dense) {
-    context.strokeStyle = color
-    context.fillStyle = color
-    context.lineWidth = dense
-    const at = (v) => (Math.round(v * dense) + (dense % 2) / 2)
-    context.beginPath()
-    if (arc.down) {
-      const [from, to] = arc.down
-      context.moveTo(at(arc.edge), at(from))
-      context.lineTo(at(arc.x), at(from))
-      context.lineTo(at(arc.x), at(to))
-      context.lineTo(at(arc.edge), at(to))
-      context.stroke()
-      head(context, arc.edge * dense, at(to), "right", dense)
-      return
-    }
-    if (arc.open === "left") context.moveTo(at(arc.from), at(arc.y))
-    else {
-      context.moveTo(at(arc.from), at(arc.foot))
-      context.lineTo(at(arc.from), at(arc.y))
-    }
-    context.lineTo(at(arc.to), at(arc.y))
-    if (arc.open !== "right") context.lineTo(at(arc.to), at(arc.foot))
-    context.stroke()
-    if (arc.open !== "right") head(context, at(arc.to), arc.foot * dense, "down", dense)
-  }
-
-  function head(context, x, y, way, dense) {
-    const size = 3.5 * dense
-    context.beginPath()
-    context.moveTo(x, y)
-    if (way === "down") {
-      context.lineTo(x - size, y - size * 1.3)
-      context.lineTo(x + size, y - size * 1.3)
-    } else {
-      context.lineTo(x - size * 1.3, y - size)
-      context.lineTo(x - size * 1.3, y + size)
-    }
-    context.fill()
-  }
-
   // ------------------------------------------------------------------------------------- what the pointer is on
 
   const channelOf = ({ layer, n }) => (data.layers[layer].folded ? -1 : data.layers[layer].shown?.[n] ?? n)
@@ -184,12 +129,36 @@ function mountNetwork(root, where) {
     const tile = cursor && plan && data.layers[cursor.layer] ? tileOf(cursor) : null
     place(lit, tile, 2)
     card.hidden = !tile || plan.kind === "rows"
-    const words = tile ? describe(tile) : null
-    find(".here").textContent = words ? [words.title, ...words.lines].join(" · ") : data?.hint ?? ""
+    words = tile ? describe(tile) : null
     canvas.dataset.layer = tile ? data.layers[tile.layer].name : ""
     canvas.dataset.channel = tile ? channelOf(tile) : ""
-    if (!tile || card.hidden) return
-    fillCard(tile, words)
+    if (tile && !card.hidden) fillCard(tile)
+    pointCell(tile)
+    if (tile && !card.hidden) placeCard(tile)
+  }
+
+  // The part of it that follows the pointer within a map.
+  function pointCell(tile) {
+    const cell = tile && cursor.row !== undefined ? cellOf(data.layers, channelOf(tile), cursor, body) : null
+    const lines = cell ? [cell.text, ...(cell.field ? [cell.field.words] : [])] : []
+    find(".here").textContent = words ? [words.title, ...lines, ...words.lines].join(" · ") : data?.hint ?? ""
+    find(".here").classList.toggle("hint", !words)
+    card.querySelector(".cell").replaceChildren(
+      ...lines.map((text) => Object.assign(document.createElement("div"), { textContent: text })),
+    )
+    canvas.dataset.row = cell ? cursor.row : ""
+    canvas.dataset.column = cell ? cursor.column : ""
+    canvas.dataset.value = cell ? cell.value : ""
+    const into = cell?.field ? plan.tiles.filter((one) => one.layer === 0) : []
+    seen.forEach((box, n) => place(box, into[n] ? cell.field.on(into[n]) : null))
+    const at = card.querySelector(".at")
+    at.hidden = !cell || card.querySelector("canvas").hidden
+    if (at.hidden) return
+    const { rows, columns } = data.layers[tile.layer].picture
+    const step = CARD / Math.max(rows, columns)
+    const side = Math.max(6, step)
+    const shift = (side - step) / 2
+    place(at, { x: cursor.column * step - shift, y: cursor.row * step - shift, width: side, height: side }, 1)
   }
 
   function describe(tile) {
@@ -215,7 +184,7 @@ function mountNetwork(root, where) {
     return { title: what ? `${layer.title}, ${what}` : layer.title, lines }
   }
 
-  function fillCard(tile, words) {
+  function fillCard(tile) {
     const layer = data.layers[tile.layer]
     const { rows, columns } = layer.picture
     const large = card.querySelector("canvas")
@@ -225,6 +194,9 @@ function mountNetwork(root, where) {
     drawTile(context, sheets[tile.layer], layer.picture, tile.n, [0, 0, large.width, large.height])
     card.querySelector(".name").textContent = words.title
     card.querySelector(".lines").replaceChildren(...words.lines.map((text) => Object.assign(document.createElement("div"), { textContent: text })))
+  }
+
+  function placeCard(tile) {
     const high = card.offsetHeight
     const wide = card.offsetWidth
     const right = tile.x + tile.width + 12
@@ -235,11 +207,13 @@ function mountNetwork(root, where) {
   const share = (part) => `${part > 0 && part < 0.001 ? "< 0.1" : numberText(100 * part, false, 3)} %`
 
   function move(to, keys) {
-    if (to?.layer === cursor?.layer && to?.n === cursor?.n && keys === byKeys) return
+    const same = to?.layer === cursor?.layer && to?.n === cursor?.n && keys === byKeys
+    if (same && to?.row === cursor?.row && to?.column === cursor?.column) return
     cursor = to
     byKeys = keys
     const start = performance.now()
-    point()
+    if (same && words) pointCell(tileOf(cursor))
+    else point()
     ;(hub.timings ??= {}).point = performance.now() - start
     clearTimeout(saying)
     if (keys) saying = setTimeout(() => { find(".say").textContent = find(".here").textContent }, 250)
@@ -249,7 +223,11 @@ function mountNetwork(root, where) {
     const box = canvas.getBoundingClientRect()
     const [x, y] = [event.clientX - box.left, event.clientY - box.top]
     const tile = tileAt(plan.tiles, x, y)
-    if (tile) return { layer: tile.layer, n: tile.n }
+    if (tile) {
+      const { rows = 1, columns = 1 } = data.layers[tile.layer].picture ?? {}
+      const row = clamp(Math.floor(((y - tile.y) / tile.height) * rows), 0, rows - 1)
+      return { layer: tile.layer, n: tile.n, row, column: clamp(Math.floor(((x - tile.x) / tile.width) * columns), 0, columns - 1) }
+    }
     const head = tileAt(plan.heads, x, y, 0)
     return head ? { layer: head.layer, n: 0, head: true } : null
   }
@@ -324,6 +302,9 @@ function mountNetwork(root, where) {
       for (const layer of data.layers) {
         const count = layer.picture?.count ?? 0
         layer.stats = layer.statsAt === null || layer.statsAt === undefined ? null : [0, 1, 2, 3].map((n) => floats(body, layer.statsAt + 4 * n * count, count))
+        layer.lows = floats(body, layer.scaleAt, layer.scales)
+        layer.highs = floats(body, layer.scaleAt + 4 * layer.scales, layer.scales)
+        layer.fields = layer.fieldsAt === null ? null : fieldsAt(body, layer)
       }
       if (cursor && !data.layers[cursor.layer]) cursor = null
     }

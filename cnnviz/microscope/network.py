@@ -14,7 +14,10 @@ layer    {"name", "title": "block 1 conv 2", "short": "conv", "group", "block": 
          "shape": "32 × 32 × 16", "count": channels, "vector": maps are single cells, "picture", "scale",
          "shown": channel of each map or null where they are all, "pictured": which map stands for the layer, "units":
          names of a vector's units or null, "statsAt": offset of float32 (4, count of maps), least, largest, mean and
-         share of zeros, or null, "marks": a letter a map, "n" NaN, "d" dead, "s" saturated, ".", "words": of these,
+         share of zeros, or null, "scaleAt": offset of float32 (2, "scales"), the ends of its colors, of all maps or
+         of each, "whole": whether the picture has a level for each cell, "fieldsAt": offset of int16 ("height" +
+         "width", 2), what of the input each row and column sees, of a vector each unit twice, or null,
+         "marks": a letter a map, "n" NaN, "d" dead, "s" saturated, ".", "words": of these,
          "off": channels}; the part answers with the trigger "open" {"layer", "channel" or null}, "" to close
 mosaic   {"name", "picture": of all tiles, "tile": [rows, columns], "across": tiles a row, "order": channel by place,
          "words", "marks": by place, "off", "channel", "switchable", "kernels": a picture with a kernel a channel or
@@ -42,7 +45,7 @@ _network = st.components.v2.component(
     "cnnviz_network",
     html=_read("network.html"),
     css=_read("network.css"),
-    js=_read("hub.js", "tiles.js", "layout.js", "network.js"),
+    js=_read("hub.js", "tiles.js", "layout.js", "strokes.js", "cell.js", "network.js"),
 )
 _mosaic = st.components.v2.component(
     "cnnviz_mosaic",

@@ -3,6 +3,8 @@
 
 const mounted = new WeakMap()
 const SETTLED = 500 // milliseconds until a page that opens no longer changes its widths
+const SHEET_TEXT = 14 // CSS pixels of the numbers in a sheet's cells, at most
+const WHOLE = 4 // pixels of a cell from which it can be told from its neighbors
 const ROOM = 1.45 // times as many pixels on the screen as came: finer ones are asked for
 
 export default function ({ parentElement, data }) {
@@ -22,7 +24,6 @@ function mountStage(root, where) {
   let scale = 1 // CSS pixels a cell
   let origin = [0, 0] // CSS pixels of the corner of the first cell that is not padding
 
-
   function draw() {
     if (!data || !frame.clientWidth) return
     const [rows, columns] = data.cells
@@ -34,51 +35,34 @@ function mountStage(root, where) {
     const ink = getComputedStyle(frame)
     const context = canvas.getContext("2d")
     scale = Math.min(side[0] / (rows + top + bottom), side[1] / (columns + left + right))
+    if (scale * dense >= WHOLE) scale = Math.floor(scale * dense) / dense // all cells alike
     const indent = [(side[0] - scale * (rows + top + bottom)) / 2, (side[1] - scale * (columns + left + right)) / 2]
     origin = [indent[0] + top * scale, indent[1] + left * scale]
     const px = (v) => Math.round(v * dense)
-    const x0 = px(origin[1]),
-      y0 = px(origin[0])
-    const x1 = px(origin[1] + columns * scale),
-      y1 = px(origin[0] + rows * scale)
+    const [x0, y0] = [px(origin[1]), px(origin[0])]
+    const [x1, y1] = [px(origin[1] + columns * scale), px(origin[0] + rows * scale)]
+    const [X0, Y0, X1, Y1] = [px(indent[1]), px(indent[0]), px(side[1] - indent[1]), px(side[0] - indent[0])]
     if (top + bottom + left + right > 0) {
-      const X0 = px(indent[1]),
-        Y0 = px(indent[0])
-      const X1 = px(side[1] - indent[1]),
-        Y1 = px(side[0] - indent[0])
       hatch(context, [X0, Y0, X1 - X0, Y1 - Y0], ink.getPropertyValue("--hatch"), dense, false)
       if (scale >= 12) zeros(context, rows, columns, dense)
     }
-    if (picture) {
-      context.imageSmoothingEnabled = picture.width > x1 - x0
-      context.imageSmoothingQuality = "high"
-      context.drawImage(picture, x0, y0, x1 - x0, y1 - y0)
-    }
-    for (const [from, to] of data.uncovered?.rows ?? []) {
-      hatch(
-        context,
-        [x0, px(origin[0] + from * scale), x1 - x0, Math.max(1, px((to - from) * scale))],
-        "#1F243033",
-        dense,
-        true,
-      )
-    }
-    for (const [from, to] of data.uncovered?.columns ?? []) {
-      hatch(
-        context,
-        [px(origin[1] + from * scale), y0, Math.max(1, px((to - from) * scale)), y1 - y0],
-        "#1F243033",
-        dense,
-        true,
-      )
-    }
+    if (picture) enlarge(context, picture, [x0, y0, x1 - x0, y1 - y0])
+    for (const [from, to] of data.uncovered?.rows ?? [])
+      unread(context, [x0, px(origin[0] + from * scale), x1 - x0, Math.max(1, px((to - from) * scale))], dense)
+    for (const [from, to] of data.uncovered?.columns ?? [])
+      unread(context, [px(origin[1] + from * scale), y0, Math.max(1, px((to - from) * scale)), y1 - y0], dense)
+    // an edge, since a map of values near 0 is as light as the page
+    frame.classList.add("drawn")
+    context.strokeStyle = ink.getPropertyValue("--edge")
+    context.lineWidth = dense
+    context.strokeRect(X0 + dense / 2, Y0 + dense / 2, X1 - X0 - dense, Y1 - Y0 - dense)
     if (data.numbers) write(context, dense)
     place(hub.cursors.get(data.road))
   }
 
   // The numbers in the cells, in ink or white, whichever can be read on the color under them.
   function write(context, dense) {
-    const size = Math.min(14, scale / 2.9)
+    const size = Math.min(SHEET_TEXT, scale / 2.9)
     if (size < 7) return
     const under = context.getImageData(0, 0, canvas.width, canvas.height)
     context.font = `${size * dense}px ${getComputedStyle(frame).fontFamily}`
@@ -162,9 +146,19 @@ function mountStage(root, where) {
     draw()
   }
 
+  const tip = find(".tip")
+  tip.textContent = byTouch() ? "tap the picture" : "move over the picture"
+  const onPoint = ({ detail }) => {
+    if (detail.action !== "leave") tip.hidden = true
+  }
   const onCursor = ({ detail }) => data && detail.road === data.road && place(detail)
   const onPlane = ({ detail }) => data && detail.digest === data.plane && !data.picture && loadPicture()
+  const onSeek = ({ detail }) => {
+    if (data?.live && !data.sheet && detail.road === data.road && detail.stage === data.role) frame.scrollIntoView({ block: "center" })
+  }
   document.addEventListener("cnnviz:cursor", onCursor)
+  document.addEventListener("cnnviz:seek", onSeek)
+  document.addEventListener("cnnviz:point", onPoint)
   document.addEventListener("cnnviz:plane", onPlane)
   const observer = new ResizeObserver(draw)
   observer.observe(frame)
@@ -191,8 +185,10 @@ function mountStage(root, where) {
     const [top, bottom, left, right] = data.pads
     const [high, wide] = [data.cells[0] + top + bottom, data.cells[1] + left + right]
     frame.parentElement.classList.toggle("sheet", data.sheet)
-    frame.style.minWidth = data.sheet ? `${36 * wide}px` : ""
-    frame.style.maxWidth = data.sheet ? `${44 * wide}px` : ""
+    const longest = Math.max(...(data.numbers ?? []).flat().map((text) => textWidth(text, SHEET_TEXT)), 0)
+    const cell = Math.ceil(Math.max(36, longest + 6))
+    frame.style.minWidth = data.sheet ? `${cell * wide}px` : ""
+    frame.style.maxWidth = data.sheet ? `${Math.max(44, cell) * wide}px` : ""
     frame.style.aspectRatio = data.sheet ? `${wide} / ${high}` : "1"
     frame.parentElement.classList.toggle("arrow", data.arrow)
     canvas.dataset.stage = data.role
@@ -201,6 +197,7 @@ function mountStage(root, where) {
     canvas.setAttribute("aria-label", data.alt)
     canvas.tabIndex = data.live ? 0 : -1
     canvas.classList.toggle("live", data.live)
+    if (!before) tip.hidden = !(data.live && data.role === "map" && !data.sheet) || hintSeen()
     if (data.picture) {
       picture = levelsPicture(data.picture, block.body)
       draw()
@@ -216,6 +213,8 @@ function mountStage(root, where) {
       unfollow()
       clearTimeout(asking)
       document.removeEventListener("cnnviz:cursor", onCursor)
+      document.removeEventListener("cnnviz:seek", onSeek)
+      document.removeEventListener("cnnviz:point", onPoint)
       document.removeEventListener("cnnviz:plane", onPlane)
       observer.disconnect()
       mounted.delete(root)
@@ -253,6 +252,23 @@ function planePicture(plane, channel) {
   return onSheet(pixels)
 }
 
+// Cells that can be told apart keep their edges. Smaller ones are drawn twice as fine as the screen and reduced by area,
+// or some would be one pixel wide and some two, and make patterns that are not in the map.
+function enlarge(context, picture, [x, y, width, height]) {
+  const factor = Math.max(width / picture.width, height / picture.height)
+  context.imageSmoothingQuality = "high"
+  context.imageSmoothingEnabled = factor < WHOLE && factor !== 1
+  if (!context.imageSmoothingEnabled || factor < 1) return context.drawImage(picture, x, y, width, height)
+  const fine = document.createElement("canvas")
+  const times = 2 * Math.ceil(factor)
+  fine.width = picture.width * times
+  fine.height = picture.height * times
+  const sheet = fine.getContext("2d")
+  sheet.imageSmoothingEnabled = false
+  sheet.drawImage(picture, 0, 0, fine.width, fine.height)
+  context.drawImage(fine, x, y, width, height)
+}
+
 function onSheet(pixels) {
   const sheet = document.createElement("canvas")
   sheet.width = pixels.width
@@ -261,12 +277,19 @@ function onSheet(pixels) {
   return sheet
 }
 
-// Lines at 45 degrees; crossed, they mark what no window reads.
-function hatch(context, [x, y, width, height], color, dense, crossed) {
+// What no window reads is cross-hatched, in ink and in white, so that it shows on any picture.
+function unread(context, [x, y, width, height], dense) {
+  hatch(context, [x, y, width, height], "#FFFFFF33", dense, true, dense)
+  hatch(context, [x, y, width, height], "#1F243044", dense, true)
+}
+
+// Lines at 45 degrees, or crossed.
+function hatch(context, [x, y, width, height], color, dense, crossed, shift = 0) {
   context.save()
   context.beginPath()
   context.rect(x, y, width, height)
   context.clip()
+  context.translate(shift, 0)
   context.strokeStyle = color
   context.lineWidth = dense
   const step = 5 * dense

@@ -71,15 +71,14 @@ function windowOf(part, step, limits, to) {
     if (n) line.append(make("span", "operator", n === 1 ? "×" : "="))
     grids.push(gridIn(line, caption, n === 1 ? null : choose, point))
   })
-  const text = (value, signed) => (wide <= READABLE ? numberText(value, signed, wide > 3 ? 3 : 4) : "")
   grids[0].resize(high, wide)
   grids[1].resize(high, wide)
   grids[2].resize(high, wide, "term")
   for (let n = 0; n < high * wide; n++) {
     const away = part.outside.has(n)
-    grids[0].fill(n, text(part.values[n]), away ? ["", ""] : signedColor(part.values[n], limits[0]), away ? "outside" : "")
-    grids[1].fill(n, text(part.weights[n], true), signedColor(part.weights[n], limits[1]))
-    grids[2].fill(n, text(part.products[n], true), signedColor(part.products[n], limits[2]), away ? "outside" : "")
+    grids[0].fill(n, grids[0].text(part.values[n]), away ? ["", ""] : signedColor(part.values[n], limits[0]), away ? "outside" : "")
+    grids[1].fill(n, grids[1].text(part.weights[n], true), signedColor(part.weights[n], limits[1]))
+    grids[2].fill(n, grids[2].text(part.products[n], true), signedColor(part.products[n], limits[2]), away ? "outside" : "")
     if (wide <= READABLE) {
       const term = { product: part.products[n], place: placeIn(part, n) }
       const cell = grids[2].element(n)
@@ -125,7 +124,7 @@ function poolOf({ step, body }, to) {
     const away = part.outside.has(n)
     const won = step.combine === "largest" && placeIn(part, n) === place
     const color = away ? ["", ""] : signedColor(part.values[n], limit)
-    grid.fill(n, away || wide > READABLE ? "" : numberText(part.values[n]), color, away ? "outside" : won ? "winner" : "")
+    grid.fill(n, away ? "" : grid.text(part.values[n]), color, away ? "outside" : won ? "winner" : "")
     if (wide <= READABLE) {
       const cell = grid.element(n)
       pressed(cell, termIn(n), step, to, wordsOf(termIn(n), step))

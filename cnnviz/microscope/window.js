@@ -32,6 +32,9 @@ function mountWindow(root, where) {
   )
   hub.timings ??= []
   find(".hint").hidden = hintSeen()
+  find(".hint").textContent = byTouch()
+    ? "Tap a picture to hold a window there; slide sideways to move it."
+    : "Move over a picture. A click holds the window, Escape frees it, arrow keys move it."
 
   function show() {
     if (!spec || !plane || !cursor) return
@@ -70,15 +73,13 @@ function mountWindow(root, where) {
   function showConv() {
     const cell = convCell(spec, plane, cursor.row, cursor.column)
     const part = cell.parts[Math.min(chosen, cell.parts.length - 1)]
-    const digits = part.columns > 3 ? 3 : 4
-    const text = (value, signed) => (part.columns <= READABLE ? numberText(value, signed, digits) : "")
     const now = spec.parts[Math.min(chosen, spec.parts.length - 1)]
     for (const [name, grid] of Object.entries(grids))
       grid.resize(part.rows, part.columns, name === "products" ? "term" : "")
     part.terms.forEach((t, n) => {
-      grids.values.fill(n, text(t.value), t.outside ? ["", ""] : greyColor(t.value), t.outside ? "outside" : "")
-      if (weighed !== now) grids.weights.fill(n, text(t.weight, true), signedColor(t.weight, heaviest))
-      grids.products.fill(n, text(t.product, true), signedColor(t.product, heaviest * 255))
+      grids.values.fill(n, grids.values.text(t.value), t.outside ? ["", ""] : greyColor(t.value), t.outside ? "outside" : "")
+      if (weighed !== now) grids.weights.fill(n, grids.weights.text(t.weight, true), signedColor(t.weight, heaviest))
+      grids.products.fill(n, grids.products.text(t.product, true), signedColor(t.product, heaviest * 255))
     })
     weighed = now
     grids.values.finish(term, `window at row ${numberText(part.terms[0].y)}, column ${numberText(part.terms[0].x)}`)
@@ -108,12 +109,11 @@ function mountWindow(root, where) {
   function showPool() {
     const cell = poolCell(spec, plane, cursor.row, cursor.column)
     const [rows, columns] = spec.pool.size
-    const text = columns <= READABLE ? numberText : () => ""
     grids.values.resize(rows, columns, "term")
     cell.cells.forEach((c, n) => {
       const mark = c.outside ? "outside" : spec.pool.kind === "max" && c === cell.winner ? "winner" : ""
       const color = c.outside ? ["", ""] : signedColor(c.value, spec.limit)
-      grids.values.fill(n, c.outside ? "" : text(c.value), color, mark)
+      grids.values.fill(n, c.outside ? "" : grids.values.text(c.value), color, mark)
     })
     grids.values.finish(term, `${rows} × ${columns} cells at row ${cell.cells[0].y}, column ${cell.cells[0].x}`)
     find(".parts").replaceChildren()
@@ -262,23 +262,10 @@ function mountWindow(root, where) {
     return { stage, row: Math.max(0, box[0]), column: Math.max(0, box[1]) }
   }
 
-  // The hint is for a first visit: after the first hover it is gone for good.
   function hideHint() {
     if (find(".hint").hidden) return
     find(".hint").hidden = true
-    try {
-      localStorage.setItem("cnnviz-hint", "seen")
-    } catch {
-      // storage switched off: the hint comes back at the next visit
-    }
-  }
-
-  function hintSeen() {
-    try {
-      return localStorage.getItem("cnnviz-hint") === "seen"
-    } catch {
-      return false
-    }
+    keepHint()
   }
 
   // While the pointer is on a stage this panel sticks to the bottom of the screen (see frame.css).
@@ -323,8 +310,14 @@ function mountWindow(root, where) {
   }
   panel.onpointerenter = (event) => event.pointerType === "mouse" && near(true)
   panel.onpointerleave = (event) => event.pointerType === "mouse" && near(pinned)
-  panel.onclick = () => {
+  find(".up").onclick = (event) => {
+    event.stopPropagation()
+    near(true)
+    tell("seek", { road: spec.road, stage: cursor.stage })
+  }
+  panel.onclick = (event) => {
     if (!panel.classList.contains("near") || !matchMedia("(max-width: 759px)").matches) return
+    if (event.target.closest("button")) return
     near(false) // on a phone the panel shows its sum only while it sticks to the bottom; a tap opens it
     panel.scrollIntoView({ block: "end" })
   }

@@ -1,5 +1,6 @@
 """A trained network in memory, and its answers to pictures; at most three networks are held."""
 
+import os
 import threading
 from collections import OrderedDict
 from dataclasses import replace
@@ -10,6 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnviz import face
 from cnnviz.cards import FILE, Card, CardError, read_card
 from cnnviz.networks import MODEL, NetworkError, fitting, stamp
 from cnnviz.networks.predict import probabilities
@@ -25,7 +27,8 @@ _lock = threading.RLock()
 def load(folder: str | Path) -> tuple[Any, Card]:
     """The keras.Model in a folder and its card; from memory if it was used lately and did not change since.
 
-    NetworkError, one sentence: gone, cut off, with code of its own, a card that is no good or of another network.
+    NetworkError, one sentence: gone, cut off, with code of its own, a card that is no good or of another network, or
+    one for faces where these are switched off.
     """
     key = stamp(folder)
     with _lock:
@@ -77,6 +80,8 @@ def _read(folder: Path) -> tuple[Any, Card]:
         card = read_card(folder / FILE)
     except CardError as error:
         raise NetworkError(str(error)) from None
+    if card.task == "face" and not face.allowed(face.HERE, os.environ):
+        raise NetworkError(face.OFF)
     where = f"{folder.name}/{MODEL}"
     try:
         model = fitting.load(folder / MODEL)

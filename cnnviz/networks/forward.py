@@ -1,7 +1,7 @@
 """One compiled pass gives what every layer of a network computes; channels and non-linearities can be switched off."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from cnnviz.networks.plan import LOGITS, Plan, beside, filled, fused_in, known, 
 __all__ = ["LOGITS", "Calls", "Plan", "beside", "known", "layer", "nodes", "outputs", "plan", "switches"]
 
 Floats = NDArray[np.float32]
+QUICK = 60  # calls of a network up to which one waits for its pass to be compiled: half a second
+_compiler = ThreadPoolExecutor(1, "compile")
 
 
 def outputs(
@@ -22,20 +24,35 @@ def outputs(
 ) -> dict[str, Floats]:
     """What every node gives for x (1, height, width, channels), by its name, without the batch; one compiled pass.
 
+    To compile a network of 150 layers takes seconds, to run it uncompiled tenths: so the first pictures of a large one
+    do not wait, while it is compiled beside.
     A network that ends in a layer with softmax or sigmoid in it gives that layer's logits too, as "dense_2@logits".
     off: channels by layer whose output is 0. linear: layers whose non-linearity is taken out. NetworkError for a layer
     or channel that the network has not.
     """
     found = plan(model, tuple(x.shape[1:]))
     x = np.ascontiguousarray(x, np.float32)
-    if off or linear:
-        # a pass with masks takes half as long again as one without
-        run = beside(found, "switched", lambda: _Pass(found, found.names, switched=True))
-        values = run.predict_on_batch([x, *switches(found, off or {}, linear)])
+    switched = bool(off or linear)
+    given = [x, *switches(found, off or {}, linear)] if switched else [x]
+    run = compiled(found, switched)
+    if len(found.steps) <= QUICK or run.done():
+        values = run.result().predict_on_batch(given if switched else x)
     else:
-        run = beside(found, "plain", lambda: _Pass(found, found.names))
-        values = run.predict_on_batch(x)
-    return {name: _without_batch(value) for name, value in zip(found.names, values, strict=True)}
+        values = Calls(found, found.names, switched)(x, *(one[0] for one in given[1:]))
+    return {name: np.asarray(value, np.float32)[0] for name, value in zip(found.names, values, strict=True)}
+
+
+def compiled(found: Plan, switched: bool) -> "Future[_Pass]":
+    """The pass of all nodes, made in a thread of its own. switched: with masks, which takes half as long again."""
+
+    def make() -> _Pass:
+        made = _Pass(found, found.names, switched)
+        nothing = np.zeros((1, *found.nodes[0].shape), np.float32)
+        made.predict_on_batch([nothing, *switches(found, {}, ())] if switched else nothing)
+        return made
+
+    run: Future[_Pass] = beside(found, "switched" if switched else "plain", lambda: _compiler.submit(make))
+    return run
 
 
 class _Pass(keras.Model):  # type: ignore[misc]
@@ -98,23 +115,14 @@ def _before(operation: Any, args: Any, kwargs: Any) -> Any:
     """What a layer with a non-linearity gives when that is left out."""
     if not fused_in(operation):
         return keras.tree.flatten((args, kwargs))[0]
-    with _linear(operation):
-        return operation(*args, **kwargs)
+    # a twin with the same weights and no activation: the layer itself may be at work in another thread
+    twin = object.__new__(type(operation))
+    twin.__dict__.update(operation.__dict__, activation=keras.activations.linear)
+    return twin(*args, **kwargs)
 
 
 def _curve(operation: Any, before: Any) -> Any:
     return operation.activation(before) if fused_in(operation) else operation(before)
-
-
-@contextmanager
-def _linear(operation: Any) -> Iterator[None]:
-    """The layer without its activation; past Keras's own __setattr__, which would track what it is given."""
-    kept = operation.activation
-    object.__setattr__(operation, "activation", keras.activations.linear)
-    try:
-        yield
-    finally:
-        object.__setattr__(operation, "activation", kept)
 
 
 def switches(found: Plan, off: Mapping[str, Sequence[int]], linear: Sequence[str]) -> tuple[Any, Any]:
@@ -136,7 +144,3 @@ def switches(found: Plan, off: Mapping[str, Sequence[int]], linear: Sequence[str
             raise NetworkError(f"Layer {name} has no non-linearity that could be taken out; choose a ReLU or the like.")
         curved[0, found.curved.index(name)] = False
     return kept, curved
-
-
-def _without_batch(value: Any) -> Floats:
-    return np.asarray(value[0], np.float32)

@@ -13,79 +13,47 @@ another shape, an unknown layer or channel. NaN and infinite numbers are no erro
     array(folder, picture, look, layer)                      float32 (h, w, c) or (units,), to be taken away
     kernels(folder, layer, channel, picture, look, count) -> Kernels
     fields(folder, layer) -> Fields                          receptive fields of all cells, by the graph alone
+    all_fields(folder) -> dict                               the same of all layers, by name
     effective(folder, picture, look, layer, y, x, channel)   float32 (H, W): |gradient| of a cell by each pixel
     activations(folder, picture, look) -> dict               float32 by node, for other modules in here
 
 Look, Screen, Maps, Answer, Mosaic, Fields and Kernels stand in cnnviz/graph.py, without keras. Levels are rows of the
 tables of display.signed_scale and display.heat_scale: 0..254 from Maps.low to Maps.high, 0 of a signed scale at 127,
-255 for NaN. A picture's activations are computed once for all of these, and kept within MAX_KEPT and MAX_BYTES, until
-they were not used for an hour.
+255 for NaN. A picture's activations are computed once for all of these, and kept (at_work.py).
 """
 
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cache
-from hashlib import blake2b
-from itertools import count as counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz import graph as plain
 from cnnviz import maps as measure
-from cnnviz.cards import Card
 from cnnviz.graph import Answer, Fields, Floats, Kernels, Levels, Look, Maps, Mosaic, Node, Order, Screen
-from cnnviz.kept import IDLE_SECONDS
-from cnnviz.networks import NetworkError, classifier, forward, receptive, weights
+from cnnviz.networks import NetworkError, at_work, forward, receptive, weights
+from cnnviz.networks.at_work import Pixels, Work
 
-MAX_BYTES = 256 * 2**20  # of activations that are kept; one picture's may be more
-MAX_KEPT = 32  # pictures at most, so that photo after photo does not fill the memory
-_SWEEP_SECONDS = 60
 MAX_CELLS = 600_000  # of all maps that a screen sends
 MAX_CHANNELS = 64  # of a layer with maps that a screen sends
 # each channel of what they give comes from the same one of what they get, where these are equally many
 _CARRIES = ("GlobalAveragePooling2D", "GlobalMaxPooling2D", "Flatten", "Reshape", "Identity", "ActivityRegularization")
 
-Pixels = NDArray[np.uint8]
-
-
-@dataclass(eq=False)
-class Work:
-    """A network at work on one picture. values: what every node gives. numbers: by node, made when first asked for."""
-
-    found: forward.Plan
-    card: Card
-    look: Look
-    values: dict[str, Floats]
-    numbers: dict[str, measure.Statistics]
-
-
-# of a Work only what does not hold the network in memory
-_kept: OrderedDict[Any, tuple[dict[str, Floats], dict[str, measure.Statistics]]] = OrderedDict()
-_used: dict[Any, float] = {}  # when, by _clock
-_lock = threading.Lock()  # round both
-_clock = time.monotonic
-_numbers = counter()
-
 
 def graph(folder: str | Path) -> tuple[Node, ...]:
     """The network's layers in the order of computation, the input first."""
-    return _network(folder)[1].nodes
+    return at_work.network(folder)[1].nodes
 
 
 def activations(folder: str | Path, picture: Pixels, look: Look) -> dict[str, Floats]:
     """What every node gives, without the batch, by its name; the arrays are not to be written to."""
-    return _work(folder, picture, look).values
+    return at_work.on(folder, picture, look).values
 
 
 def screen(folder: str | Path, picture: Pixels, look: Look) -> Screen:
     """The whole network in numbers, and all its maps as levels where they are few enough."""
-    work = _work(folder, picture, look)
+    work = at_work.on(folder, picture, look)
     nodes = work.found.nodes
     cells = sum(work.values[node.name].size for node in nodes)
     fits = cells <= MAX_CELLS and all(node.size[2] <= MAX_CHANNELS for node in nodes if len(node.shape) > 1)
@@ -105,7 +73,7 @@ def screen(folder: str | Path, picture: Pixels, look: Look) -> Screen:
 
 def maps(folder: str | Path, picture: Pixels, look: Look, layer: str) -> Maps:
     """One layer in numbers."""
-    work = _work(folder, picture, look)
+    work = at_work.on(folder, picture, look)
     node = forward.known(work.found, layer)
     _measure(work, {})
     toward = _toward(work, answer_of(work).chosen)
@@ -124,7 +92,7 @@ def mosaic(
             f"The channels of {layer} have no weight of their own toward a class; only those have one that the last "
             "dense layer takes, directly or as averages. Sort by another number."
         )
-    work = _work(folder, picture, look)
+    work = at_work.on(folder, picture, look)
     tiles = measure.tiles(work.values[layer], max(1, int(cell)))
     channels, height, width = tiles.shape
     ends = measure.Ends(one.low, one.high, one.signed)
@@ -138,7 +106,7 @@ def tiles(
     folder: str | Path, picture: Pixels, look: Look, channels: Mapping[str, int | None], cell: int = 96
 ) -> dict[str, Levels]:
     """Of several layers one channel each, at most `cell` pixels a side; for None all of them, as a mosaic."""
-    work = _work(folder, picture, look)
+    work = at_work.on(folder, picture, look)
     _measure(work, {})
     ends = _ranges(work)
     found = {}
@@ -155,14 +123,14 @@ def tiles(
 
 def channel(folder: str | Path, picture: Pixels, look: Look, layer: str, channel: int) -> Floats:
     """One channel's map, (height, width); a unit of a vector is (1, 1)."""
-    work = _work(folder, picture, look)
+    work = at_work.on(folder, picture, look)
     node = _with_channel(work.found, layer, channel)
     return np.ascontiguousarray(work.values[layer].reshape(node.size)[..., channel])
 
 
 def array(folder: str | Path, picture: Pixels, look: Look, layer: str) -> Floats:
     """All that a layer gives, in its own shape."""
-    work = _work(folder, picture, look)
+    work = at_work.on(folder, picture, look)
     forward.known(work.found, layer)
     return np.array(work.values[layer])
 
@@ -179,22 +147,28 @@ def kernels(
 
     count: of input channels at most, or of output channels where channel is None.
     """
-    _, found, _ = _network(folder)
+    _, found, _ = at_work.network(folder)
     given = None
     if channel is not None:
         _with_channel(found, layer, channel)
-        given = None if picture is None else _work(folder, picture, look or Look()).values
+        given = None if picture is None else at_work.on(folder, picture, look or Look()).values
     return weights.kernels(found, layer, channel, given, count)
 
 
 def fields(folder: str | Path, layer: str) -> Fields:
     """Which part of the input each cell of a layer can see."""
-    return receptive.fields(_network(folder)[1], layer)
+    return receptive.fields(at_work.network(folder)[1], layer)
+
+
+def all_fields(folder: str | Path) -> dict[str, Fields]:
+    """The same of every layer: a millisecond each, once a network."""
+    found = at_work.network(folder)[1]
+    return {node.name: receptive.fields(found, node.name) for node in found.nodes}
 
 
 def effective(folder: str | Path, picture: Pixels, look: Look, layer: str, y: int, x: int, channel: int) -> Floats:
     """How much a cell depends on each pixel: |gradient| summed over the input's channels, (height, width)."""
-    _, found, card = _network(folder)
+    _, found, card = at_work.network(folder)
     node = _with_channel(found, layer, channel)
     height, width, _ = node.size
     if not (0 <= y < height and 0 <= x < width):
@@ -202,71 +176,11 @@ def effective(folder: str | Path, picture: Pixels, look: Look, layer: str, y: in
             f"Layer {layer} has maps of {height} × {width}, and the cell ({y}, {x}) was asked for; choose a cell again."
         )
     index = np.unravel_index((y * width + x) * node.size[2] + channel, node.shape)
-    scaled = card.preprocessing.scaled(_checked(picture, card))[np.newaxis]
+    scaled = card.preprocessing.scaled(at_work.checked(picture, card))[np.newaxis]
     return receptive.effective(found, scaled, dict(look.off), look.linear, layer, tuple(int(i) for i in index))
 
 
-# ------------------------------------------------------------------------------------------ a network at work, kept
-
-
-def _network(folder: str | Path) -> tuple[Any, forward.Plan, Card]:
-    model, card = classifier.load(folder)
-    return model, forward.plan(model, card.preprocessing.shape), card
-
-
-def _checked(picture: Pixels, card: Card) -> Pixels:
-    picture = np.asarray(picture)
-    shape = card.preprocessing.shape
-    if picture.shape != shape or picture.dtype != np.uint8:
-        raise NetworkError(
-            f"{card.title} takes a picture of {' × '.join(map(str, shape))} whole levels, and got an array of "
-            f"{' × '.join(map(str, picture.shape))} {picture.dtype} numbers; prepare it with the card's preprocessing."
-        )
-    return picture
-
-
-def _work(folder: str | Path, picture: Pixels, look: Look) -> Work:
-    model, found, card = _network(folder)
-    picture = _checked(picture, card)
-    # a number for the network: a new one in the same folder, or one read again, gets another
-    number = forward.beside(found, "number", lambda: next(_numbers))
-    key = (number, blake2b(picture.tobytes(), digest_size=16).digest(), look.switches)
-    with _lock:
-        held = _kept.get(key)
-    if held is None:
-        x = card.preprocessing.scaled(picture)[np.newaxis]
-        held = (forward.outputs(model, x, dict(look.off), look.linear), {})
-    with _lock:
-        _kept[key], _used[key] = held, _clock()
-        _kept.move_to_end(key)
-        while len(_kept) > MAX_KEPT or (len(_kept) > 1 and _bytes() > MAX_BYTES):
-            del _used[_kept.popitem(last=False)[0]]
-    _forget_often()
-    return Work(found, card, look, *held)
-
-
-def forget() -> None:
-    """Let go of what was not used for an hour: with the input, it is somebody's photo."""
-    with _lock:
-        limit = _clock() - IDLE_SECONDS
-        while _kept and _used[next(iter(_kept))] <= limit:
-            del _used[_kept.popitem(last=False)[0]]
-
-
-@cache
-def _forget_often() -> None:
-    """Begin to forget each minute, in a thread of its own: an idle process is asked nothing."""
-
-    def often() -> None:
-        while True:
-            time.sleep(_SWEEP_SECONDS)
-            forget()
-
-    threading.Thread(target=often, name="forget", daemon=True).start()
-
-
-def _bytes() -> int:
-    return sum(value.nbytes for values, _ in _kept.values() for value in values.values())
+# -------------------------------------------------------------------------------------------------------- in numbers
 
 
 def _measure(work: Work, blocks: dict[str, Floats]) -> None:
@@ -294,6 +208,8 @@ def _maps(work: Work, node: Node, ends: measure.Ends, weight: Floats | None, blo
     last = node.name in (*work.found.outputs, work.found.logits)
     at_ends = np.zeros(channels, np.bool_)
     nan = np.isnan(one.max) | _nan_weights(work.found).get(node.name, np.False_)
+    on = np.ones(channels, np.bool_)
+    on[list(dict(work.look.off).get(node.name, ()))] = False
     if node.activation in ("sigmoid", "tanh") and node.name not in work.look.linear and not last:
         block = blocks.get(node.name)
         at_ends = measure.saturated(
@@ -313,7 +229,7 @@ def _maps(work: Work, node: Node, ends: measure.Ends, weight: Floats | None, blo
         one.min,
         one.zeros,
         one.dead & (not last and bool(node.inputs)) & ~nan,
-        at_ends,
+        at_ends & on,
         weight,
         node.parameters / max(1, work.found.parameters),
         node.multiply_adds / max(1, work.found.multiply_adds),

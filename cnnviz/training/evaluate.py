@@ -1,15 +1,23 @@
-"""Scoring a finished network on any data set: its own test pictures where it is its own, else every picture."""
+"""Scoring a finished network on any data set: its own test pictures where it is its own, else every picture.
 
-from collections.abc import Callable
+A network for faces learned from pictures that show one face and little else. Scored on whole photos, it gets the face
+that is found in each.
+"""
+
+import os
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
+from threading import Lock
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cnnviz import evaluation
+from cnnviz import evaluation, face
 from cnnviz.cards import FILE, Card, read_card
 from cnnviz.data.dataset import DataError, Dataset
 from cnnviz.data.fingerprints import digest
@@ -23,6 +31,8 @@ from cnnviz.training.prepare import open_data
 from cnnviz.training.record import RecordError, Run
 
 MODELS = Path("models")
+_SIZED = 16  # pictures of which the size is looked at to tell whole photos from faces
+_WHOLE = 2  # times the network's input: from this size on it is a photo, in which a face is looked for
 _PROBES = 5  # pictures of the same names that are looked at before a data set counts as another one
 
 
@@ -31,6 +41,7 @@ class Evaluation:
     """A score: of which network, on which pictures ("the 3,589 test pictures" or "all 120 pictures").
 
     passed_over: what could not be scored, one sentence each. left_out: pictures that it was trained or chosen on.
+    faces_found: of whole photos the largest face that was found was answered for.
     """
 
     card: Card
@@ -39,6 +50,7 @@ class Evaluation:
     scores: evaluation.Scores
     passed_over: tuple[str, ...]
     left_out: int = 0
+    faces_found: bool = False
 
 
 def find_network(name: str) -> Path:
@@ -54,6 +66,8 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
     """Score a network on a data set. DataError, CardError or ImageError with a sentence; loads Keras."""
     folder = find_network(name)
     card = read_card(folder / FILE)
+    if card.task == "face" and not face.allowed(face.HERE, os.environ):
+        raise DataError(face.OFF)
     dataset = open_data(data, _as_trained(folder, data), None, say)
     missing = [label for label in dataset.labels if label not in card.labels]
     if len(missing) == len(dataset.labels):
@@ -65,9 +79,13 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
     passed_over = tuple(f"class {label}: {card.name} does not know it" for label in missing)
     dataset = dataset.only(known)
     looked = _looked_at(folder, card, dataset, lambda done, total: say("reading", done, total))
-    truth = [card.labels.index(dataset.labels[dataset.entries[index].label]) for index in looked.indices]
-    if not truth:
+    classes = [card.labels.index(dataset.labels[dataset.entries[index].label]) for index in looked.indices]
+    if not classes:
         raise DataError(f"{dataset.name} has no picture that can be read.")
+    if not looked.seen.any():
+        raise DataError(f"In none of the {len(classes):,} pictures of {dataset.name} a face was found; give others.")
+    truth = np.array(classes)[looked.seen]
+    missing = np.bincount(np.array(classes)[~looked.seen], minlength=len(card.labels)).tolist()
     try:
         model: Any = fitting.load(folder / "model.keras")
     except (OSError, ValueError, KeyError, TypeError):
@@ -76,13 +94,17 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
         ) from None
     try:
         answers = probabilities(
-            model, looked.pictures, card.preprocessing, flip=flip, say=lambda done, total: say("scoring", done, total)
+            model,
+            looked.pictures[looked.seen],
+            card.preprocessing,
+            flip=flip,
+            say=lambda done, total: say("scoring", done, total),
         )
-        scores = evaluation.scores(answers, truth, card.labels)
+        scores = evaluation.scores(answers, truth, card.labels, missing)
     except ValueError as error:  # its card and its outputs, or its input, do not belong together
         raise DataError(str(error).splitlines()[0][:300]) from None
     passed_over += looked.unreadable
-    return Evaluation(card, dataset.name, looked.on, scores, passed_over, looked.left_out)
+    return Evaluation(card, dataset.name, looked.on, scores, passed_over, looked.left_out, looked.whole)
 
 
 def _as_trained(folder: Path, data: str) -> TrainingConfig:
@@ -96,13 +118,18 @@ def _as_trained(folder: Path, data: str) -> TrainingConfig:
 
 @dataclass(frozen=True, eq=False)
 class _Looked:
-    """The pictures to score: where they stand in the data set, and uint8 (n, h, w, c) as the network gets them."""
+    """The pictures to score: where they stand in the data set, and uint8 (n, h, w, c) as the network gets them.
+
+    seen: bool (n,), False where no face was found. whole: whether faces were looked for.
+    """
 
     on: str
     indices: list[int]
     pictures: Pixels
+    seen: NDArray[np.bool_]
     unreadable: tuple[str, ...] = ()
     left_out: int = 0
+    whole: bool = False
 
 
 def _looked_at(folder: Path, card: Card, dataset: Dataset, say: Callable[[int, int], None]) -> _Looked:
@@ -115,28 +142,69 @@ def _looked_at(folder: Path, card: Card, dataset: Dataset, say: Callable[[int, i
     if given and card.data.get("given") and len(given) == card.data["test"]:
         looked, _ = _opened(dataset, given, card, say)
         return replace(looked, on=f"the {len(given):,} test pictures that the data set sets apart")
-    known = sides(folder)
-    looked, digests = _opened(dataset, list(range(len(dataset))), card, say)
-    if known is None:
-        return replace(looked, on=f"{looked.on}, which may contain training pictures")
-    of = np.array([known.get(digest, "") for digest in digests], dtype=object)
+    whole = card.task == "face" and _are_photos(dataset, card)
+    looked, digests = _opened(dataset, list(range(len(dataset))), card, say, cut=_largest_face if whole else None)
+    looked = _without_learned(looked, digests, _known(folder, card), dataset.name)
+    return replace(looked, whole=whole)
+
+
+def _known(folder: Path, card: Card) -> tuple[dict[str, str], bool]:
+    """Digest -> side of the pictures that the network was made with, and whether these are all of them.
+
+    Of a network that ships without its split the card may name some, as data.not_scored_on: digest -> what it is.
+    """
+    named = card.data.get("not_scored_on")
+    some = dict.fromkeys(named, "train") if isinstance(named, Mapping) else {}
+    all_ = sides(folder)
+    return some | (all_ or {}), all_ is not None
+
+
+def _without_learned(looked: _Looked, digests: list[str], known: tuple[dict[str, str], bool], name: str) -> _Looked:
+    """Less the pictures that the network was trained or chosen on, as far as it is known which those are."""
+    side, whole = known
+    more = "" if whole else ", which may contain training pictures"
+    of = np.array([side.get(digest, "") for digest in digests], dtype=object)
     learned = np.isin(of, ("train", "validation"))
     if not learned.any():
-        return looked
+        return replace(looked, on=f"{looked.on}{more}")
     if learned.all():
-        raise DataError(
-            f"All {len(of):,} pictures of {dataset.name} are ones that this network was trained on; give others."
-        )
-    chosen, on = np.flatnonzero(~learned), f"the {int((~learned).sum()):,} pictures that it was not trained on"
-    if (tests_ := np.flatnonzero(of == "test")).size:
-        chosen, on = tests_, f"the {tests_.size:,} test pictures of its own split"
+        raise DataError(f"All {len(of):,} pictures of {name} are ones that this network was trained on; give others.")
+    chosen = np.flatnonzero(~learned)
+    on = f"the {chosen.size:,} pictures that it was not trained on" if whole else f"{chosen.size:,} pictures{more}"
+    if (tests := np.flatnonzero(of == "test")).size:
+        chosen, on = tests, f"the {tests.size:,} test pictures of its own split"
     return replace(
         looked,
         on=on,
         indices=[looked.indices[index] for index in chosen],
         pictures=looked.pictures[chosen],
+        seen=looked.seen[chosen],
         left_out=int(learned.sum()),
     )
+
+
+def _are_photos(dataset: Dataset, card: Card) -> bool:
+    """Whether a face is to be found in these, or each is a picture of one face already: told by their size."""
+    sizes = []
+    for index in range(0, len(dataset), max(1, len(dataset) // _SIZED)):
+        with suppress(ImageError, OSError):
+            sizes.append(max(dataset.pixels(index).shape[:2]))
+    return bool(sizes) and median(sizes) > _WHOLE * max(card.preprocessing.shape[:2])
+
+
+_finding = Lock()  # the pictures are opened in threads
+
+
+def _largest_face(pixels: Pixels) -> Pixels | None:
+    """The square round a photo's largest face, which its class is taken to be of; None where none is found."""
+    from cnnviz.networks import faces  # noqa: PLC0415 - most networks are for whole pictures
+
+    small = face.reduced(pixels)
+    with _finding:
+        found = faces.find(small, (pixels.shape[0], pixels.shape[1]))
+    if not found:
+        return None
+    return face.crop(pixels, max(found, key=lambda one: one.box[2] * one.box[3]))
 
 
 def _own(folder: Path, dataset: Dataset) -> Split | None:
@@ -160,9 +228,11 @@ def _opened(
     card: Card,
     say: Callable[[int, int], None],
     check: Callable[[str, Pixels], None] = lambda *_: None,
+    cut: Callable[[Pixels], Pixels | None] | None = None,
 ) -> tuple[_Looked, list[str]]:
-    """These pictures less those that cannot be read, and their digests at full size."""
-    pictures = np.empty((len(indices), *card.preprocessing.shape), np.uint8)
+    """These pictures less those that cannot be read, and their digests at full size. cut: what of a picture goes in."""
+    pictures = np.zeros((len(indices), *card.preprocessing.shape), np.uint8)
+    seen = np.zeros(len(indices), bool)
     digests = [""] * len(indices)
     errors: dict[int, str] = {}
 
@@ -175,7 +245,9 @@ def _opened(
             return
         check(entry.name, pixels)
         digests[position] = digest(pixels)
-        pictures[position] = card.preprocessing.picture(pixels)
+        shown = pixels if cut is None else cut(pixels)
+        if shown is not None:
+            pictures[position], seen[position] = card.preprocessing.picture(shown), True
 
     with ThreadPoolExecutor(2) as pool:
         for done, _ in enumerate(pool.map(one, range(len(indices))), 1):
@@ -186,6 +258,7 @@ def _opened(
         f"all {len(good):,} pictures",
         [indices[position] for position in good],
         pictures[good] if errors else pictures,
+        seen[good],
         tuple(errors[position] for position in sorted(errors)),
     )
     return looked, [digests[position] for position in good]

@@ -1,24 +1,37 @@
 """What a page keeps in its URL beside the values of visible widgets, under short keys that outlive any label.
 
-Streamlit's `bind="query-params"` handles links, reloads, the back button and page changes, but only for widgets, and it
-writes the label that a selectbox shows. So what needs a key of its own lives in a hidden, bound text field.
+Streamlit's `bind="query-params"` is for visible widgets of one page: it writes the label that a selectbox shows, drops
+a link's values on a page change, and on Back drops those that two pages share.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Literal
 
 import streamlit as st
 
-from cnnviz.ui import frame
+from cnnviz.ui import frame, history
 
 
-def kept(param: str, default: str = "") -> str:
-    """The value of `?param=`; change it by assigning to st.session_state[param] before this call, or in a callback."""
-    held = st.session_state.get(param, st.query_params.get(param))
-    if held is not None:
-        # said again, or Streamlit forgets on a page change what came with a link and was not touched since
-        st.session_state[param] = held
-    return str(st.text_input(param, default, key=param, bind="query-params", label_visibility="collapsed") or "")
+def kept(param: str, default: str = "", known: Container[str] | None = None) -> str:
+    """The value of `?param=`; change it by assigning to st.session_state[param] before this call, or in a callback.
+
+    It goes along from page to page, and stands in the address of those that call this, unless it is the default.
+    known: where another page has a parameter of this name, too: the values that may come along from there.
+    """
+    asked = st.query_params.get(param)
+    held = st.session_state.get(param)
+    if known is not None and held != asked and held not in known:
+        held = None
+    if held is None or (history.moved() and not (asked is None and history.arrived())):
+        held = asked
+    value = default if held is None else str(held)
+    st.session_state[param] = value
+    if value != (default if asked is None else asked) and history.is_tidy():
+        if value != default:
+            st.query_params[param] = value
+        else:
+            del st.query_params[param]
+    return value
 
 
 def choice(

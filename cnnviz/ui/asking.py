@@ -1,15 +1,21 @@
-"""How a page asks the engine: its place in line, the line that tells of waiting, the outline until it is ready."""
+"""How a page asks the engine: its place in line, the line that tells of waiting, Stop, an outline until it is ready."""
 
+import html
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
 from cnnviz import engine
+from cnnviz.engine import EngineError
 from cnnviz.ui import frame
 
 EVERY = 0.5  # seconds between two looks at an engine that is not ready
+STOP = "stop_waiting"  # key of the button
+_LONG = 1.0  # seconds of waiting after which Stop stands there
+_PRESSED, _STOPPED = "stop_pressed", "stop_stopped"
 
 Say = Callable[[engine.State], None]
 
@@ -23,13 +29,37 @@ def turn(owner: str, part: str) -> str:
     return f"{owner}/{part}/{tab}"
 
 
+class Stopped(EngineError):
+    """Somebody pressed Stop while the page waited."""
+
+
+def stop() -> None:
+    """A place for Stop, which is to be seen once the page has waited for a second.
+
+    For the page's own run, before its fragments: what is pressed in a fragment waits for the run that it is to end.
+    """
+    st.session_state[_STOPPED] = st.session_state.pop(_PRESSED, False)
+    st.button("Stop", key=STOP, on_click=_press)
+
+
+def _press() -> None:
+    st.session_state[_PRESSED] = True
+
+
 @contextmanager
 def telling() -> Iterator[Say]:
-    """What to give the engine as `say`: while others are served first, a line says so; it goes with the block."""
-    place = st.empty()
+    """What to give the engine as `say`: while others are served first, a line says so; it goes with the block.
+
+    `say` raises Stopped in the run that follows a press of Stop.
+    """
+    place, began = st.empty(), time.monotonic()
 
     def say(state: engine.State) -> None:
-        place.caption(state.sentence or "The network is at work.")
+        if st.session_state.get(_STOPPED):
+            raise Stopped("You stopped this; choose a picture, a network or a layer, and it goes on.")
+        long = " long" if time.monotonic() - began > _LONG else ""
+        sentence = html.escape(state.sentence or "The network is at work.")
+        place.html(f'<p class="telling{long}" role="status">{sentence}</p>')
 
     try:
         yield say

@@ -1,24 +1,38 @@
 """Seven faces drawn as SVG, one for each expression that a network may answer: our avatars, in light and dark alike."""
 
+import base64
+
 from cnnviz.ui.markup import text
 
 _INK, _TEAR, _TONGUE, _CHEEK = "#1F2430", "#3F86BE", "#DC6A5E", "#E8795A"
+_HAIR = "#7A828C"  # seen on light and on dark
 
 
 def svg(expression: str, size: int = 48) -> str:
     """The avatar of an expression, `size` pixels wide and high: an <svg> to stand in HTML, named for screen readers.
 
-    ValueError for an expression that is none of EXPRESSIONS.
+    ValueError for what is neither one of EXPRESSIONS nor NOT_SURE.
     """
-    if expression not in _DRAWN:
+    if expression not in (*EXPRESSIONS, NOT_SURE):
         raise ValueError(f"There is no avatar for '{expression}'; there are {', '.join(EXPRESSIONS)}.")
-    skin, features = _DRAWN[expression]
+    skin, features = _DRAWN.get(expression, _NOT_SURE)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="avatar" viewBox="0 0 48 48" width="{size}" height="{size}" '
         f'role="img" aria-label="{text(expression)}" fill="none" stroke="{_INK}" stroke-width="2.4" '
         f'stroke-linecap="round" stroke-linejoin="round"><title>{text(expression)}</title>'
         f'<g fill="{skin}" stroke="none">{_HEAD}</g>{features}</svg>'
     )
+
+
+def source(expression: str, size: int = 48) -> str:
+    """The avatar as a data URL, for where no <svg> may stand. ValueError as in `svg`."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg(expression, size).encode()).decode()
+
+
+def of(label: str) -> str | None:
+    """The expression that a network's class names, or None where none of the avatars is meant."""
+    name = label.strip().casefold()
+    return name if name in _DRAWN else None
 
 
 def _stroke(*paths: str, width: float | None = None) -> str:
@@ -39,11 +53,11 @@ def _tear(x: float, y: float) -> str:
     return _filled(f"M{x} {y}q-4.2 5.2-1.6 7.6q1.6 1.2 3.2 0q2.6-2.4-1.6-7.6z", _TEAR)
 
 
-# a head with two ears and, in the color of the text around it, a tuft of hair; on 48 × 48
+# a head with two ears and a tuft of hair; on 48 × 48
 _HEAD = (
     '<rect x="4" y="6" width="40" height="40" rx="16"/><rect x="1.5" y="22" width="6" height="10" rx="3"/>'
     '<rect x="40.5" y="22" width="6" height="10" rx="3"/>'
-    '<path d="M18 7.5q1-5 6-5.5q-1.6 2.6 0 3.6q2-2.6 5.4-2q-2 1.6-1.4 4z" fill="currentColor"/>'
+    f'<path d="M18 7.5q1-5 6-5.5q-1.6 2.6 0 3.6q2-2.6 5.4-2q-2 1.6-1.4 4z" fill="{_HAIR}"/>'
 )
 _DRAWN = {
     "angry": (
@@ -100,3 +114,8 @@ _DRAWN = {
     ),
 }
 EXPRESSIONS = tuple(_DRAWN)
+NOT_SURE = "not sure"  # a head without a face
+_NOT_SURE = (
+    "#C3C9D0",
+    _stroke("M17.5 21.5q.4-6.5 6.7-6.5t6.3 5.6q0 3.2-3.4 5.2t-3.1 5.4", width=3.2) + _dots(38, 2.2, left=24),
+)

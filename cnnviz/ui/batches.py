@@ -6,7 +6,7 @@ import json
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,7 +16,7 @@ from cnnviz.data.archive import open_archive
 from cnnviz.data.arrangement import beside, natural, shown
 from cnnviz.data.dataset import DataError
 from cnnviz.engine import EngineError, State
-from cnnviz.many import Row
+from cnnviz.many import FaceAnswer, Row
 from cnnviz.networks import NetworkError
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.store import Store
@@ -197,8 +197,9 @@ class Batch:
             self.waits = state.sentence
 
         try:
-            answer = many.through_engine(network.folder, f"{self.owner}/classify/many/{id(rows)}", say)
-            for row in many.classify_many(files, network.card, answer):
+            turn = f"{self.owner}/classify/many/{id(rows)}"
+            answer, find = many.through_engine(network.folder, turn, say), many.faces_through_engine(turn, say)
+            for row in many.classify_many(files, network.card, answer, find=find):
                 if stop.is_set():
                     return
                 rows.append(row)
@@ -247,21 +248,44 @@ def strange_folders(given: Given, labels: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name, _ in counts.most_common())
 
 
+def largest(faces: Sequence[FaceAnswer]) -> int:
+    """Which of a photo's faces its folder's name is taken to be about: the largest, of equals the first; not empty."""
+    areas = [w * h for _, _, w, h in (one.box for one in faces)]
+    return areas.index(max(areas))
+
+
 def csv_text(rows: Sequence[Row], card: Card, sure_from: float, true: Sequence[int | None]) -> str:
-    """A line a file: file, answer, probability, sure, true class, error, then the probability of each class."""
+    """A line a file: file, answer, probability, sure, true class, error, then the probability of each class.
+
+    Of a network for faces a line a face, with its number in the photo and its box after the file, in the photo's
+    pixels; a photo without a face has one, with the number 0. The true class stands with the largest face.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     labels = [_cell(label) for label in card.labels]
-    writer.writerow(["file", "answer", "probability", "sure", "true class", "error", *labels])
+    place = ["face", "x", "y", "width", "height"] if card.task == "face" else []
+    writer.writerow(["file", *place, "answer", "probability", "sure", "true class", "error", *labels])
     for row, truth in zip(rows, true, strict=False):
-        known, name = "" if truth is None else labels[truth], _cell(row.name)
-        if row.scores is None:
-            writer.writerow([name, "", "", "", known, _cell(row.error), *("" for _ in card.labels)])
-            continue
-        p = row.scores[row.label]
-        values = [f"{row.scores[label]:.6f}" for label in card.labels]
-        writer.writerow([name, _cell(row.label), f"{p:.6f}", "yes" if p >= sure_from else "no", known, "", *values])
+        known, start = "" if truth is None else labels[truth], _cell(row.name)
+        nothing = ["", "", "", known, _cell(row.error), *("" for _ in labels)]
+        if row.scores is not None:
+            writer.writerow([start, *_values(row.scores, card, sure_from, known)])
+        elif not row.faces:
+            number = "" if row.faces is None else "0"
+            writer.writerow([start, *([number, "", "", "", ""] if place else []), *nothing])
+        else:
+            about = largest(row.faces)
+            for index, one in enumerate(row.faces):
+                values = _values(one.scores, card, sure_from, known if index == about else "")
+                writer.writerow([start, index + 1, *one.box, *values])
     return file.getvalue()
+
+
+def _values(scores: Mapping[str, float], card: Card, sure_from: float, known: str) -> list[str]:
+    """What follows an answered file or face in its line."""
+    label = max(scores, key=scores.__getitem__)
+    sure = "yes" if scores[label] >= sure_from else "no"
+    return [_cell(label), f"{scores[label]:.6f}", sure, known, "", *(f"{scores[label]:.6f}" for label in card.labels)]
 
 
 def _cell(text: str) -> str:
@@ -279,7 +303,12 @@ def json_text(rows: Sequence[Row], sure_from: float) -> str:
     lines = []
     for row in rows:
         found: dict[str, object] = {"file": row.name}
-        if row.scores is None:
+        if row.faces is not None:
+            found["faces"] = [
+                {"box": list(one.box), "scores": one.scores, "sure": one.scores[one.label] >= sure_from}
+                for one in row.faces
+            ]
+        elif row.scores is None:
             found["error"] = row.error
         else:
             found |= {"scores": row.scores, "sure": row.scores[row.label] >= sure_from}

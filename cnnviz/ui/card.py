@@ -93,6 +93,17 @@ def references(card: Card) -> str:
     return "; ".join(lines)
 
 
+def _looks(card: Card) -> str:
+    """Each time that a score was taken on the test pictures, so that everybody can see whether they chose anything."""
+    found = card.scores.get("looks")
+    lines = [
+        f"{one.get('date', '')}: {one.get('what', '')} {percent(share)}"
+        for one in (found if isinstance(found, list) else ())
+        if isinstance(one, dict) and (share := _share(one, "accuracy")) is not None
+    ]
+    return "; ".join(lines)
+
+
 def _against(sentence: str, share: float, interval: tuple[float, float] | None = None) -> str:
     bar = ""
     if interval is not None:
@@ -129,6 +140,7 @@ def facts(card: Card, brief: bool = False) -> str:
         ("Left out of the data", _left_out(card)),
         ("Sure from", "–" if card.threshold is None else f"a probability of {number(card.threshold, 3)}"),
         ("Others on this data", references(card)),
+        ("Looked at the test pictures", _looks(card)),
         ("Calibration error", "" if card.test is None else number(card.test.calibration_error, 3)),
         ("Trained by", card.training["command"]),
         ("Started from", str(card.training.get("started_from", ""))),

@@ -70,12 +70,20 @@ def choose(known: Mapping[str, Network]) -> Network:
     if held not in known and held in PRESETS and held != st.session_state.get(_REFUSED):
         st.session_state[PARAM] = first
     asked = address.kept(PARAM, first)
-    titles = {key: f"{one.card.title} (yours)" if one.own else one.card.title for key, one in known.items()}
-    chosen = known[address.choice("Network", PARAM, titles, first, _nothing, _nothing)]
+    chosen = known[address.choice("Network", PARAM, _titles(known), first, _nothing, _nothing)]
     if asked not in known and not frame.faces() and asked in _all(st.session_state.get("owner", ""))[0]:
         st.session_state[_REFUSED] = asked
         st.caption(frame.escape(face.OFF))
     return chosen
+
+
+def _titles(known: Mapping[str, Network]) -> dict[str, str]:
+    """Key -> what the box shows, each of them once: Streamlit tells the browser's choice by it."""
+    titles: dict[str, str] = {}
+    for key, one in known.items():
+        title = f"{one.card.title} (yours)" if one.own else one.card.title
+        titles[key] = title if title not in titles.values() else f"{title}, {key}"
+    return titles
 
 
 def in_hand(known: Mapping[str, Network]) -> Network:

@@ -12,7 +12,7 @@ from cnnviz import display
 from cnnviz.data.archive import MAX_ARCHIVE_BYTES
 from cnnviz.many import Row
 from cnnviz.networks import NetworkError, stamp
-from cnnviz.ui import address, batches, classify_photo, classify_scores, frame
+from cnnviz.ui import address, batches, classify_photo, classify_scores, face_choice, frame
 from cnnviz.ui.batches import BATCHES, Batch
 from cnnviz.ui.card import percent
 from cnnviz.ui.catalog import Network
@@ -20,6 +20,7 @@ from cnnviz.ui.store import forget
 
 EVERY = 0.7  # seconds between two looks while answers come
 _ASKED = "many_asked"  # in the session: stamp of the network that this tab last had answer
+MOST_LINES = 1000  # in the table: of 200 photos with 40 faces it would else hold 8,000
 SORTS = ("file", "name", "answer", "p", "true")
 _HERE = Path(__file__).parent
 _table = st.components.v2.component(
@@ -33,11 +34,14 @@ _table = st.components.v2.component(
 def show(owner: str, network: Network) -> None:
     """The uploader, and below it what came of the last drop."""
     _uploader(owner)
+    about = ", by the largest face of each photo" if network.card.task == "face" else ""
     st.caption(
         f"Up to {batches.MOST} photos, or a zip of them; those in folders named like the network’s classes "
-        f"({frame.escape(', '.join(network.card.labels[:3]))} …) are scored, too. They stay in this app’s memory and "
-        "are forgotten an hour after you leave."
+        f"({frame.escape(', '.join(network.card.labels[:3]))} …) are scored, too{about}. They stay in this app’s "
+        "memory and are forgotten an hour after you leave."
     )
+    if network.card.task == "face":
+        st.caption(face_choice.NOTE)
     sure_from = classify_photo.threshold(network.card)
     batch = BATCHES.get(owner)
     if batch is None:
@@ -219,16 +223,25 @@ def _file(kind: str, owner: str, network: Network, sure_from: float) -> str:
 
 
 def summary(batch: Batch, rows: list[Row], sure_from: float) -> str:
-    """ "12 of 14 photos answered, 9 of them surely; 2 could not be opened"."""
-    good = [row for row in rows if row.scores is not None]
-    sure = sum(row.scores[row.label] >= sure_from for row in good if row.scores)
+    """ "12 of 14 photos answered, 9 of them surely; 2 could not be opened", or how many faces were answered."""
+    good = [row for row in rows if row.scores is not None or row.faces is not None]
     broken = len(rows) - len(good)
     start = f"Stopped after {len(rows):,} of {batch.total:,}: " if batch.stopped else ""
-    count = "1 photo" if len(good) == 1 else f"{len(good):,} photos"
-    said = f"{start}{count} answered, {sure:,} of them surely"
+    said = f"{start}{_count(len(good), 'photo')} answered"
+    answers = [row.scores[row.label] for row in good if row.scores]
+    if any(row.faces is not None for row in good):
+        answers = [one.scores[one.label] for row in good for one in row.faces or ()]
+        said += f", {_count(len(answers), 'face')} in them"
+    said += f", {sum(p >= sure_from for p in answers):,} of them surely"
+    if none := sum(row.faces == () for row in good):
+        said += f"; in {_count(none, 'photo')} no face was found"
     if broken:
         said += f"; {broken:,} could not be answered and {'is' if broken == 1 else 'are'} listed with the reason"
     return said + "."
+
+
+def _count(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
 
 
 # ------------------------------------------------------------------------------------------------ the table
@@ -238,27 +251,49 @@ def _draw(batch: Batch, network: Network, rows: list[Row], sure_from: float) -> 
     by, _, way = address.kept("sort", "file").partition("-")
     labels = network.card.labels
     true, same = batches.truths(batch.given, labels), batches.twins(rows)
+    names = ["" if truth is None else labels[truth] for truth in true]
+    lines = [
+        line | {"same": rows[same[index]].name if index in same else ""}
+        for index, row in enumerate(rows)
+        for line in _lines(row, names[index], sure_from)
+    ]
     data = {
         "sort": [by if by in SORTS else SORTS[0], way == "down"],
         "scored": any(truth is not None for truth in true),
-        "rows": [
-            _line(row, None if (truth := true[index]) is None else labels[truth], sure_from)
-            | {"same": rows[same[index]].name if index in same else ""}
-            for index, row in enumerate(rows)
-        ],
+        "rows": lines[:MOST_LINES],
     }
     _table(key="answers", data=[data], on_sort_change=_sorted, height="content")
+    if len(lines) > MOST_LINES:
+        st.caption(f"The first {MOST_LINES:,} of {len(lines):,} faces are listed; the files hold all of them.")
 
 
-def _line(row: Row, truth: str | None, sure_from: float) -> dict[str, object]:
-    """A row as the browser draws it."""
-    line: dict[str, object] = {"name": row.name, "error": row.error, "true": truth or ""}
-    if row.thumbnail:
-        line["src"] = display.data_url(row.thumbnail, "webp")
+def _lines(row: Row, truth: str, sure_from: float) -> list[dict[str, object]]:
+    """A row as the browser draws it: a line, or of several faces one for each."""
+    line = {"name": row.name, "error": row.error, "true": truth, **_src(row.thumbnail)}
     if row.scores is not None:
-        p = row.scores[row.label]
-        line |= {"answer": row.label, "p": p, "text": percent(p), "sure": p >= sure_from}
-    return line
+        return [line | _answer(row.scores, sure_from)]
+    if row.faces == ():
+        return [line | {"error": "No face was found in this photo."}]
+    if row.faces is None:
+        return [line]
+    about = batches.largest(row.faces)  # the one that the folder's name is taken to be about
+    return [
+        line
+        | _src(one.thumbnail)
+        | {"face": f"face {index + 1} of {len(row.faces)}", "true": truth if index == about else ""}
+        | _answer(one.scores, sure_from)
+        for index, one in enumerate(row.faces)
+    ]
+
+
+def _src(thumbnail: bytes) -> dict[str, object]:
+    return {"src": display.data_url(thumbnail, "webp")} if thumbnail else {}
+
+
+def _answer(scores: dict[str, float], sure_from: float) -> dict[str, object]:
+    label = max(scores, key=scores.__getitem__)
+    p = scores[label]
+    return {"answer": label, "p": p, "text": percent(p), "sure": p >= sure_from}
 
 
 def _sorted() -> None:

@@ -1,16 +1,17 @@
 """Classify, the drawer of classic mistakes: each a switch, with what goes in and what comes out before and after."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from cnnviz import display, mistakes
-from cnnviz.data.preprocessing import Preprocessing
+from cnnviz.face import Face
 from cnnviz.images import Photo, Pixels
-from cnnviz.mistakes import Place
-from cnnviz.ui import address, classify_photo, frame, markup, strip
+from cnnviz.mistakes import Mistake, Place
+from cnnviz.ui import address, classify_photo, face_choice, frame, markup, strip
 from cnnviz.ui.card import percent
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.classify_photo import Answer
@@ -27,9 +28,34 @@ _patch = st.components.v2.component(
 )
 
 
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """What the mistakes are made on: a photo, or one face in it; and the network that answers.
+
+    digest: of the photo as the network takes it, its face or the whole.
+    """
+
+    photo: Photo
+    face: Face | None
+    digest: str
+    network: Network
+
+    @property
+    def kinds(self) -> tuple[Mistake, ...]:
+        return mistakes.of(self.network.card.preprocessing, self.face is not None)
+
+    def picture(self, made: Collection[str] = (), place: Place = mistakes.MIDDLE) -> Pixels:
+        """The network's input with these mistakes made."""
+        return mistakes.picture(self.photo.pixels, self.network.card.preprocessing, made, place, self.face)
+
+
 def drawer(owner: str, digest: str, network: Network, sure_from: float) -> None:
-    """The drawer, closed unless `?mistakes=true`; what is in it runs only while it is open."""
-    label = "**Classic mistakes**: swap colors, turn the photo, cover a patch … and see what becomes of the answer"
+    """The drawer, closed unless `?mistakes=true`; what is in it runs only while it is open.
+
+    digest: of the photo as the network takes it, as face_choice.taken gives it.
+    """
+    cover = "eyes or mouth" if network.card.task == "face" else "a patch"
+    label = f"**Classic mistakes**: swap colors, turn the photo, cover {cover} … and see what becomes of the answer"
     place = st.expander(label, key="mistakes", bind="query-params")
     if place.open:
         with place:
@@ -38,18 +64,18 @@ def drawer(owner: str, digest: str, network: Network, sure_from: float) -> None:
 
 @st.fragment
 def _inside(owner: str, digest: str, network: Network, sure_from: float) -> None:
-    """digest: of the picture in hand; Streamlit would keep the photo itself as long as the tab is open."""
+    """It is given no photo, which Streamlit would keep as long as the tab is open."""
     photo = strip.in_hand(owner)
-    if photo.digest != digest:
+    taken, face = face_choice.taken(photo, network.card)
+    if taken.digest != digest:
         st.rerun()
+    subject = _Subject(photo, face, digest, network)
     comparison = st.container()
     with comparison:
         place = _place()
-    preprocessing = network.card.preprocessing
-    kinds = mistakes.of(preprocessing)
-    singles = {one.key: mistakes.picture(photo.pixels, preprocessing, (one.key,)) for one in kinds}
-    before = preprocessing.picture(photo.pixels)
-    fed = [mistakes.fed(before, preprocessing)]
+    preprocessing, kinds = network.card.preprocessing, subject.kinds
+    singles = {one.key: subject.picture((one.key,)) for one in kinds}
+    fed = [mistakes.fed(subject.picture(), preprocessing)]
     fed += [mistakes.fed(singles[one.key], preprocessing, (one.key,)) for one in kinds]
     answers = classify_photo.ask(network, np.stack(fed), ("mistakes", digest), "mistakes")
     if isinstance(answers, str):
@@ -57,8 +83,10 @@ def _inside(owner: str, digest: str, network: Network, sure_from: float) -> None
         return
     labels = network.card.labels
     height, width = preprocessing.height, preprocessing.width
+
+    covers = "the patch" if face is None else "what covers"
     st.caption(
-        f"JPEG, dark, blur, noise and the patch are put on the {width} × {height} pixels that go in, where no resizing "
+        f"JPEG, dark, blur, noise and {covers} are put on the {width} × {height} pixels that go in, where no resizing "
         "can hide them; on the whole photo JPEG, blur and noise would do less."
     )
     with st.grid(5, min_column_width=180, gap=24, key="switches"):
@@ -69,7 +97,7 @@ def _inside(owner: str, digest: str, network: Network, sure_from: float) -> None
                 st.caption(one.why)
     chosen = tuple(one.key for one in kinds if st.session_state.get(one.key))
     with comparison:
-        _compare(photo, network, chosen, place, answers[0], sure_from)
+        _compare(subject, chosen, place, answers[0], sure_from)
 
 
 def _tile(pixels: Pixels, line: str) -> str:
@@ -84,15 +112,14 @@ def _short(labels: tuple[str, ...], before: Answer, after: Answer) -> str:
     return f"{word} <{mark}>{text(labels[best])}</{mark}> {percent(float(after[best]))}"
 
 
-def _compare(
-    photo: Photo, network: Network, chosen: Collection[str], place: Place, before: Answer, sure_from: float
-) -> None:
+def _compare(subject: _Subject, chosen: Collection[str], place: Place, before: Answer, sure_from: float) -> None:
     """What goes in and what comes out without and with the chosen mistakes, side by side."""
-    card, preprocessing = network.card, network.card.preprocessing
+    network, card, preprocessing = subject.network, subject.network.card, subject.network.card.preprocessing
     after = before
     if chosen:
-        made = mistakes.picture(photo.pixels, preprocessing, chosen, place)
-        key = ("chosen", photo.digest, *chosen, *(mistakes.patch(preprocessing, place) if "covered" in chosen else ()))
+        made = subject.picture(chosen, place)
+        patch = mistakes.patch(preprocessing, place) if "covered" in chosen else ()
+        key = ("chosen", subject.digest, *chosen, *patch)
         found = classify_photo.ask(network, mistakes.fed(made, preprocessing, chosen)[None], key, "chosen")
         if isinstance(found, str):
             frame.problem(found, "chosen")
@@ -106,13 +133,13 @@ def _compare(
             st.subheader("Before", anchor=False)
             with st.container(horizontal=True, gap="medium"):
                 with st.container(width=ROOM):
-                    st.html(_side(preprocessing.picture(photo.pixels), "The input as it should be"))
+                    st.html(_side(subject.picture(), "The input as it should be"))
                 _says(card.labels, before, sure_from, order)
         with st.container(key="after"):
-            st.subheader(_title(preprocessing, chosen), anchor=False)
+            st.subheader(_title(subject.kinds, chosen), anchor=False)
             with st.container(horizontal=True, gap="medium"):
                 with st.container(width=ROOM):
-                    bare = mistakes.picture(photo.pixels, preprocessing, set(chosen) - {"covered"})
+                    bare = subject.picture(set(chosen) - {"covered"})
                     if "covered" in chosen:
                         _draggable(bare, network, place)
                     else:
@@ -120,8 +147,8 @@ def _compare(
                 _says(card.labels, after, sure_from, order)
 
 
-def _title(preprocessing: Preprocessing, chosen: Collection[str]) -> str:
-    names = [one.label for one in mistakes.of(preprocessing) if one.key in chosen]
+def _title(kinds: tuple[Mistake, ...], chosen: Collection[str]) -> str:
+    names = [one.label for one in kinds if one.key in chosen]
     return (
         f"After: {', '.join(name[0].lower() + name[1:] for name in names)}" if names else "After: nothing is wrong yet"
     )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnviz import display, engine, evaluation
 from cnnviz.cards import Card
@@ -69,13 +70,33 @@ def array(pixels: Pixels, alt: str, room: int = ROOM) -> str:
     return markup.picture(markup.rgb(pixels), max(room, *pixels.shape[:2]), alt)
 
 
-def seen(pixels: Pixels, preprocessing: Preprocessing) -> str:
-    """The array that goes in, and what it is in words. HTML."""
+def seen(pixels: Pixels, words: str) -> str:
+    """The array that goes in, and what it is in words, as Preprocessing has them. HTML."""
     count = pixels.size
     return (
         f'<div class="input">{array(pixels, "What the network sees")}</div>'
-        f'<p class="quiet">{text(preprocessing.words())}. These {count:,} numbers are all it gets.</p>'
+        f'<p class="quiet">{text(words)}. These {count:,} numbers are all it gets.</p>'
     )
+
+
+def way(title: str, shown: str, seen: str, card: Card, sure_from: float) -> DeltaGenerator:
+    """The road of one picture in three stages: as it is, as the network gets it, and a place for what the network says.
+
+    title, shown: of the first stage; seen: of the second; both HTML. Gives the place.
+    """
+    with st.grid(3, min_column_width=300, gap=(24, 32), key="way"):
+        with st.container(key="stage_photo"):
+            st.subheader(title, anchor=False)
+            st.html(shown)
+        with st.container(key="stage_seen"):
+            st.subheader("What the network sees", anchor=False)
+            st.html(seen)
+        with st.container(key="stage_answer"):
+            st.subheader("What it says", anchor=False)
+            with st.container(key="answer"):
+                place = st.container()
+            slider(card, sure_from)
+    return place
 
 
 # ------------------------------------------------------------------------------------------------ how sure is sure
@@ -133,6 +154,15 @@ def ask(
     except (EngineError, NetworkError) as error:
         return str(error)
     return found
+
+
+def says(card: Card, answer: Answer, sure_from: float, beside: str = "", note: str = "") -> str:
+    """The answer: headline, bars, and what it is worth. beside, note: HTML beside the headline and below it. HTML."""
+    head = headline(card.labels, answer, sure_from)
+    if beside:
+        head = f'<div class="beside">{beside}<div>{head}</div></div>'
+    shares = bars(card.labels, answer, sure_from)
+    return f'{head}{note}{shares}<p class="quiet">{worth(card, answer)}</p>'
 
 
 def headline(labels: Sequence[str], answer: Answer, sure_from: float) -> str:

@@ -1,7 +1,8 @@
 """Classify, many photos in folders named like the classes: the score, the confusion matrix, the photos of a cell."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -20,7 +21,10 @@ TRUE, SAID = "true_class", "said_class"  # in the URL, as labels
 
 @dataclass(frozen=True)
 class Scored:
-    """Answered photos whose true class is known, each once. true, said: indices of labels, one a row."""
+    """Answered photos whose true class is known, each once. true, said: indices of labels, one a row.
+
+    rows: with scores; of a network for faces those of each photo's largest face.
+    """
 
     rows: tuple[Row, ...]
     true: tuple[int, ...]
@@ -31,22 +35,35 @@ class Scored:
 def scored(rows: Sequence[Row], given: Given, card: Card) -> tuple[Scored | None, int]:
     """The photos that can be scored, or None where there is none; and how many lie in folders of two or more classes.
 
-    Of those nobody knows the true class, so they are left out.
+    Of those nobody knows the true class, so they are left out. Where no face was found, that counts as wrong.
     """
     truths: dict[str, set[int]] = {}
     chosen: dict[str, Row] = {}
     for row, truth in zip(rows, batches.truths(given, card.labels), strict=False):
-        if truth is not None and row.scores is not None:
+        if truth is not None and (row.scores is not None or row.faces is not None):
             truths.setdefault(row.digest, set()).add(truth)
             chosen.setdefault(row.digest, row)
     known = {digest: next(iter(found)) for digest, found in truths.items() if len(found) == 1}
     torn = len(truths) - len(known)
-    if not known:
+    answered = {digest: one for digest in known if (one := _whole(chosen[digest])) is not None}
+    if not answered:
         return None, torn
-    kept, true = tuple(chosen[digest] for digest in known), tuple(known.values())
+    kept, true = tuple(answered.values()), tuple(known[digest] for digest in answered)
     answers = np.array([[row.scores[label] for label in card.labels] for row in kept if row.scores])
-    found = evaluation.scores(answers, np.array(true), card.labels)
+    silent = Counter(truth for digest, truth in known.items() if digest not in answered)
+    unanswered = [silent[index] for index in range(len(card.labels))]
+    found = evaluation.scores(answers, np.array(true), card.labels, unanswered)
     return Scored(kept, true, tuple(map(int, answers.argmax(axis=1))), found), torn
+
+
+def _whole(row: Row) -> Row | None:
+    """The row with the scores of what its folder's name is about; None where no face was found."""
+    if row.faces is None:
+        return row
+    if not row.faces:
+        return None
+    one = row.faces[batches.largest(row.faces)]
+    return replace(row, scores=one.scores, thumbnail=one.thumbnail)
 
 
 def show(rows: Sequence[Row], given: Given, card: Card) -> None:
@@ -100,7 +117,11 @@ def _named(folders: tuple[str, ...]) -> str:
 
 def _meant(found: Scored, strange: tuple[str, ...], card: Card) -> str:
     """Where the true classes come from, and what these photos cannot tell."""
-    said = "The true classes are the names of the folders."
+    said = "The true classes are the names of the folders"
+    said += ", and of each photo its largest face is scored." if card.task == "face" else "."
+    if missing := sum(found.scores.unanswered):
+        photos, they = ("1 photo", "it counts") if missing == 1 else (f"{missing:,} photos", "they count")
+        said += f" In {photos} no face was found; {they} as wrong."
     if strange:
         said += f" What lies in {_named(strange)} is answered, but not scored."
     if card.test is not None and len(set(found.true)) < len(card.labels):

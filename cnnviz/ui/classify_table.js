@@ -34,8 +34,12 @@ function line(row, scored) {
     return td
   }
   cell("picture", picture(row))
-  cell("name", row.name)
+  const named = cell("name", row.name)
   const file = make("div", row.name, "quiet below") // where the column of names has no room
+  if (row.face) {
+    named.append(make("div", row.face, "quiet"))
+    file.append(`, ${row.face}`)
+  }
   if (row.error) {
     cell("error", row.error, file).colSpan = scored ? 3 : 2
     return made

@@ -1,12 +1,14 @@
 """The frame round every page: navigation, style sheet, heading, and the sentence that answers bad input."""
 
+import os
 from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from cnnviz import engine
-from cnnviz.ui import owner
+from cnnviz import engine, face
+from cnnviz.engine_process import ENVIRONMENT
+from cnnviz.ui import history, owner
 
 ROOT = Path(__file__).resolve().parents[2]
 STYLE = Path(__file__).with_name("frame.css")
@@ -27,18 +29,27 @@ def enter() -> None:
     # the icon is a file of ours: a ":material/...:" one would be fetched from an outside host
     st.set_page_config(page_title="cnnviz", page_icon=str(ICON), layout="wide", initial_sidebar_state="collapsed")
     st.session_state["entered"] = True
+    # a second wall behind what the pages leave out: the engine refuses, too
+    ENVIRONMENT[face.SWITCH] = "on" if faces() else "off"
     engine.start()
+
+
+def faces() -> bool:
+    """Whether this server may look for faces and show networks for them: see `face.allowed`."""
+    return face.allowed(str(st.get_option("server.address") or ""), os.environ)
 
 
 def navigation() -> Page:
     """The page map: navigation along the top of every page."""
-    return st.navigation(
+    page = st.navigation(
         [
             st.Page(ROOT / "pages" / file, title=title, icon=f":material/{icon}:", url_path=url, default=url == "")
             for file, title, icon, url in PAGES
         ],
         position="top",
     )
+    history.at(page.url_path)
+    return page
 
 
 def page(title: str, lead: str) -> str:
@@ -62,6 +73,7 @@ def begin() -> str:
         navigation()
         st.rerun()
     st.html(STYLE)
+    history.tidy()
     return owner.owner()
 
 

@@ -1,6 +1,6 @@
 """The answer of a network as /inside shows it: classes with logits and probabilities, and what they were before."""
 
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 
 import numpy as np
@@ -36,9 +36,9 @@ def answer_part(answer: Answer, before: Answer | None, threshold: float | None) 
             {
                 "number": place,
                 "label": answer.labels[place],
-                "share": share if share is None or isfinite(share) else 0.0,
-                "before": None if was is None else float(was[place]),
-                "value": "" if share is None else f"{share:.3f}" if share >= 0.0005 else "< 0.001",
+                "share": share if share is None or isfinite(share) else None,
+                "before": None if was is None or not isfinite(was[place]) else float(was[place]),
+                "value": _short(share),
                 "logit": f"logit {number(logit, 3)}",
                 "words": words,
             }
@@ -53,7 +53,15 @@ def answer_part(answer: Answer, before: Answer | None, threshold: float | None) 
     }
 
 
+def _short(share: float | None) -> str:
+    if share is None:
+        return ""
+    return "NaN" if isnan(share) else f"{share:.3f}" if share >= 0.0005 else "< 0.001"
+
+
 def _said(answer: Answer, shares: Any, threshold: float | None) -> tuple[str, int]:
+    if np.isnan(answer.logits if shares is None else shares).all():
+        return "Answer: none, the network computes NaN (not a number)", -1
     if shares is None or not np.isfinite(shares).any():
         return "Answer: no probabilities", -1
     first = int(np.nanargmax(shares))

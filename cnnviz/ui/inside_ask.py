@@ -45,6 +45,11 @@ class Subject:
     def folder(self) -> str:
         return str(self.network.folder)
 
+    def ask_network(self, function: str, *arguments: Any) -> Any:
+        """The same of what no picture changes."""
+        key, turn = (*stamp(self.folder), *arguments), f"{self.turn}/{function}"
+        return engine.cached(key, f"inside.{function}", self.folder, *arguments, turn=turn, say=self.say)
+
     @property
     def identity(self) -> tuple[Hashable, ...]:
         """What the numbers depend on beside what is switched off."""
@@ -60,7 +65,7 @@ class Subject:
 
 def nodes(subject: Subject) -> tuple[Node, ...]:
     """The layers of the network."""
-    found: tuple[Node, ...] = subject.ask("graph", ())
+    found: tuple[Node, ...] = subject.ask_network("graph")
     return found
 
 
@@ -90,7 +95,13 @@ def array(subject: Subject, look: Look, layer: str) -> Floats:
 
 def fields(subject: Subject, layer: str) -> Fields:
     """The theoretical receptive fields of a layer."""
-    found: Fields = subject.ask("fields", (layer,), layer)
+    found: Fields = subject.ask_network("fields", layer)
+    return found
+
+
+def all_fields(subject: Subject) -> dict[str, Fields]:
+    """The same of every layer."""
+    found: dict[str, Fields] = subject.ask_network("all_fields")
     return found
 
 

@@ -215,13 +215,22 @@ def block(
             number,
             values,
             subject.picture,
-            fitting(subject.photo, subject.network.card.preprocessing),
+            _goes_in(subject),
             inside_ask.fields(subject, layer),
             None if kernels is None else inside_parts.kernel_part(body, kernels, Place(screen, maps).source),
             pin,
             inside_view.unit_names(screen, maps),
         ),
     )
+
+
+def _goes_in(subject: Subject) -> str:
+    """What happens to the photo on its way in."""
+    preprocessing = subject.network.card.preprocessing
+    _, _, height, width = preprocessing.window(*subject.photo.pixels.shape[:2])
+    small = height < preprocessing.height or width < preprocessing.width
+    more = " It is smaller than what the network takes, so it is enlarged; that adds nothing to see." * small
+    return f"{fitting(subject.photo, preprocessing)}{more}"
 
 
 # ------------------------------------------------------------------------------------- what the parts answer with

@@ -1,6 +1,7 @@
 """The opened layer of /inside as its parts show it: all channels, one of them enlarged, what made it, what it sees."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from cnnviz import display
 from cnnviz.display import number
-from cnnviz.graph import Fields, Floats, Kernels, Levels, Maps, Mosaic
+from cnnviz.graph import NAN_LEVEL, Fields, Floats, Kernels, Levels, Maps, Mosaic
 from cnnviz.microscope.network import Body
 from cnnviz.ui.inside_view import bar, channel_name, ends, is_vector, legend, marks, name, palette
 from cnnviz.ui.inside_words import percent, times
@@ -87,6 +88,7 @@ def _colored(weights: Floats, limit: float) -> NDArray[np.uint8]:
         return display.colored(weights[..., 0], display.signed_scale(limit))
     shares = np.clip(np.nan_to_num(weights) / (2 * limit) + 0.5, 0, 1)
     colors: NDArray[np.uint8] = np.rint(255 * shares).astype(np.uint8)
+    colors[np.isnan(weights).any(axis=-1)] = _SIGNED[NAN_LEVEL]
     return colors
 
 
@@ -112,7 +114,8 @@ def channel_part(
     rows, columns = values.shape
     unit = channel_name(maps, channel, units)
     finite = values[np.isfinite(values)]
-    spread = f"{number(float(finite.min()))} … {number(float(finite.max()))}" if finite.size else "NaN"
+    spread = f"{number(float(finite.min()))} … {number(float(finite.max()))}" if finite.size else ""
+    spread = " and ".join([spread] * bool(spread) + ["NaN"] * bool(np.isnan(values).any()))
     input_shape = times(picture.shape)
     return {
         "name": maps.node.name,
@@ -160,12 +163,12 @@ def kernel_part(body: Body, kernels: Kernels, source: Maps | None) -> dict[str, 
     """The weights that made a channel, toward its strongest inputs in `source`."""
     rows, columns = kernels.weights.shape[1:3]
     bias = "no bias" if kernels.bias is None else f"bias {number(float(np.asarray(kernels.bias).flat[0]), 3)}"
-    whole = float(np.sum(kernels.strength)) + kernels.rest
+    whole = float(np.nansum([*kernels.strength, kernels.rest]))
     colors = ("red", "green", "blue")
     from_input = source is not None and source.node.kind == "InputLayer"
     planes = []
     for weights, origin, strength in zip(kernels.weights, kernels.inputs, kernels.strength, strict=True):
-        share = float(strength) / whole if whole else 0.0
+        share = float(strength) / (whole or 1.0)
         called = f"ch {int(origin)}"
         if from_input and source is not None:
             called = colors[int(origin)] if source.channels == len(colors) else "grey"
@@ -194,6 +197,6 @@ def _plane(body: Body, weights: Floats, limit: float, source: int, title: str, s
         "input": source,
         "title": title,
         "words": text,
-        "share": round(share, 4),
+        "share": round(share, 4) if isfinite(share) else 0,
         "picture": body.picture(levels, levels.shape[0], levels.shape[1], _SIGNED),
     }

@@ -25,6 +25,7 @@ ORDER_WORDS = {
 assert set(RANGE_WORDS) == set(RANGES)
 assert set(ORDER_WORDS) == set(ORDERS)
 _MOST_OFF = 4000  # letters of ?off=
+_MOST_MISSING = 4  # things that a link asks for in vain, named one by one
 
 
 @st.fragment(key=KEPT)
@@ -96,6 +97,49 @@ def fitting(asked: Look, nodes: Sequence[Node], classes: int) -> Look:
     return Look(asked.range, there, [name for name in asked.linear if name in bends], chosen)
 
 
+def missing(nodes: Sequence[Node], classes: int, title: str) -> str:
+    """One sentence on what the address asks for and this network, called `title`, does not have; "" for nothing."""
+    known = {one.name: one for one in nodes}
+    layer, asked = value("layer"), value("map")
+    found = [_layer(layer)] if layer and layer not in known else []
+    if asked and layer in known and not (_is_number(asked) and int(asked) < known[layer].size[2]):
+        found.append(_channel(asked, known[layer]))
+    for part in filter(None, value("off")[:_MOST_OFF].split(",")):
+        name, _, numbers = part.rpartition(":")
+        if name not in known:
+            found.append(_layer(name or part))
+            continue
+        outside = [one for one in numbers.split(".") if not (_is_number(one) and int(one) < known[name].size[2])]
+        found += [_channel(one, known[name]) for one in outside]
+    for name in linear():
+        if name not in known:
+            found.append(_layer(name))
+        elif not known[name].activation:
+            found.append(f"a non-linearity in {name.replace('_', ' ')}")
+    toward = value("toward")
+    if toward and not (_is_number(toward) and int(toward) < classes):
+        found.append(f"class “{toward[:20]}” (it has 0 to {classes - 1})")
+    found = list(dict.fromkeys(found))
+    if len(found) > _MOST_MISSING:
+        found[_MOST_MISSING - 1 :] = [f"{len(found) - _MOST_MISSING + 1} things more"]
+    if not found:
+        return ""
+    words = " and ".join(filter(None, (", ".join(found[:-1]), found[-1])))
+    return f"The link asks for {words}, which “{title}” does not have; all else is as the link says."
+
+
+def _layer(name: str) -> str:
+    return f"the layer “{name[:30]}”"
+
+
+def _channel(number: str, node: Node) -> str:
+    return f"channel “{number[:12]}” of {node.name.replace('_', ' ')} (it has 0 to {node.size[2] - 1:,})"
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\d{1,6}", text, re.ASCII) is not None
+
+
 def opened(screen: Screen) -> tuple[str, bool]:
     """The opened layer, and whether somebody asked for it: else it is the first convolution."""
     names = [one.node.name for one in screen.layers]
@@ -108,7 +152,7 @@ def opened(screen: Screen) -> tuple[str, bool]:
 def channel(screen: Screen, maps: Maps) -> int:
     """The channel of the opened layer that is enlarged: as asked for, else the class in hand, else the strongest."""
     asked = value("map")
-    if re.fullmatch(r"\d{1,6}", asked, re.ASCII) and int(asked) < maps.channels:
+    if _is_number(asked) and int(asked) < maps.channels:
         return int(asked)
     answers = maps.node.name in (screen.layers[-1].node.name, *screen.layers[-1].node.inputs)
     if answers and maps.node.shape == (len(screen.answer.labels),):

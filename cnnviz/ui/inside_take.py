@@ -13,7 +13,7 @@ from PIL import Image
 from cnnviz import display
 from cnnviz.graph import Look, Maps, Mosaic
 from cnnviz.networks import NetworkError
-from cnnviz.ui import catalog, frame, inside_ask, inside_state, inside_view, strip
+from cnnviz.ui import catalog, face_choice, frame, inside_ask, inside_state, inside_view, strip
 from cnnviz.ui.inside_ask import Subject
 
 EVERY = 1.0  # seconds between two looks for a sentence
@@ -24,7 +24,8 @@ _PNG, _NPY = "image/png", "application/octet-stream"
 class Taken:
     """What a file is made of, by name: Streamlit keeps what a button calls as long as the tab is open.
 
-    picture: value of `?picture=`. digest: of that photo. network: its key. said: one sentence, or empty; the session's.
+    picture: value of `?picture=`. digest: of that photo, or of its face. network: its key. said: one sentence, or
+    empty; the session's.
     """
 
     owner: str
@@ -41,10 +42,10 @@ class Taken:
     def subject(self) -> Subject:
         """The photo in the network; NetworkError where one of them is gone."""
         network = catalog.networks(self.owner)[0].get(self.network)
-        photo = strip.chosen(self.owner, self.picture)
         if network is None:
             raise NetworkError("This network is no longer there, so that no file can be made; choose another one.")
-        if photo.digest != self.digest:
+        photo = face_choice.again(strip.chosen(self.owner, self.picture), self.digest, f"{self.turn}/faces")
+        if photo is None:
             raise NetworkError("This photo is no longer in memory, so that no file can be made; put it there again.")
         return Subject(network, photo, network.card.preprocessing.picture(photo.pixels), self.turn)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cnnviz import display
 from cnnviz.display import number
-from cnnviz.graph import Levels, Maps, Node, Screen
+from cnnviz.graph import Fields, Levels, Maps, Node, Screen
 from cnnviz.microscope.network import Body
 from cnnviz.ui.inside_state import strongest
 from cnnviz.ui.inside_words import times
@@ -40,6 +40,11 @@ _TRAILS = ("ReLU", "Pooling", "Dropout", "Activation")  # kinds that belong to t
 MOST_UNITS = 32  # of a vector that are drawn one by one
 _DEAD, _SATURATED = "dead: every cell is the same", "saturated: nearly every cell is at an end of the scale"
 _NAN = "NaN: not a number, in the map or in the weights that make it"
+_HINT = (
+    "Move over the maps: numbers are read off their colors, ± half of one step in 254. Click a map to open its layer, "
+    "with the numbers as computed."
+)
+_FLAT = "the picture has one color all over, so most maps have, too"
 _GREY = display.grey_scale().table
 _SIGNED, _HEAT = display.signed_scale(1).table, display.heat_scale(0, 1).table
 
@@ -116,7 +121,7 @@ def legend(layers: Sequence[Maps]) -> str:
     """What the marks mean, as far as there are any: "NaN in 2 · ╱ 3 dead · ◤ 1 saturated"."""
     letters = "".join(map(marks, layers))
     nan, dead, saturated = (letters.count(letter) for letter in "nds")
-    parts = [f"■ NaN in {nan} (of a map, or its weights)"] * (nan > 0)
+    parts = [f"■ NaN in {nan} {'map or its' if nan == 1 else 'maps or their'} weights"] * (nan > 0)
     parts += [f"╱ {dead} dead (all cells equal)"] * (dead > 0) + [f"◤ {saturated} saturated"] * (saturated > 0)
     return " · ".join(parts)
 
@@ -128,10 +133,11 @@ def network_block(
     opened: tuple[str, bool, int],
     off: Mapping[str, Sequence[int]],
     tiles: Mapping[str, Tile] | None = None,
+    fields: Mapping[str, Fields] | None = None,
 ) -> bytes:
     """The network on one screen. identity: of the numbers. opened: layer, whether it was asked for, channel.
 
-    tiles: by layer, where Screen.levels is None.
+    tiles: by layer, where Screen.levels is None. fields: the receptive fields by layer, where it is not.
     """
     body = Body()
     groups = blocks([one.node for one in screen.layers])
@@ -139,20 +145,24 @@ def network_block(
     layers = []
     for maps, group in zip(screen.layers, groups, strict=True):
         known: dict[str, Any] = {"off": list(off.get(maps.node.name, ()))}
+        if fields is not None:
+            field = fields[maps.node.name]
+            known["fieldsAt"] = body.place(np.concatenate([field.rows, field.columns]).astype(np.int16))
         if screen.levels is not None and maps.offset is not None:
             cells = maps.height * maps.width
             levels = screen.levels[maps.offset : maps.offset + cells * maps.channels]
             if is_vector(maps) and maps.channels > MOST_UNITS:
                 known |= _folded(body, maps, levels)
-                layers.append(_layer(maps, group) | known)
-                continue
-            known["picture"] = body.picture(levels, maps.height, maps.width, palette(maps), maps.channels)
-            known["statsAt"] = body.place(np.stack([maps.min, maps.max, maps.mean, maps.zeros]).astype(np.float32))
+            else:
+                known["picture"] = body.picture(levels, maps.height, maps.width, palette(maps), maps.channels)
+                known["statsAt"] = body.place(np.stack([maps.min, maps.max, maps.mean, maps.zeros]).astype(np.float32))
         elif tiles is not None and maps.node.name in tiles:
             tile = tiles[maps.node.name]
             known["picture"] = body.picture(tile.levels, tile.levels.shape[0], tile.levels.shape[1], palette(maps))
             known["shown"] = [tile.channel]
             known["pictured"] = "all units" if is_vector(maps) else f"strongest: channel {tile.channel}"
+            known["whole"] = is_vector(maps) or tile.levels.shape == (maps.height, maps.width)
+        known["scaleAt"] = body.place(np.concatenate([maps.low, maps.high]).astype(np.float32))
         layers.append(_layer(maps, group) | known | {"units": unit_names(screen, maps)})
     opened_name, explicit, channel = opened
     network = {
@@ -164,10 +174,14 @@ def network_block(
         "channel": channel,
         "alt": f"The network’s {len(layers)} layers with their maps. Left and right: layers. Up and down: channels. "
         "Enter opens a layer, Escape goes back.",
-        "hint": "Move over the maps. Click one to open its layer.",
-        "legend": legend(screen.layers),
+        "hint": _HINT if fits else "Move over the maps. Click one to open its layer.",
+        "legend": " · ".join(filter(None, (legend(screen.layers), _FLAT if _is_flat(screen.layers[0]) else ""))),
     }
     return body.block(block, network=network)
+
+
+def _is_flat(maps: Maps) -> bool:
+    return bool(np.all(maps.min == maps.max)) and maps.height * maps.width > 1
 
 
 def _folded(body: Body, maps: Maps, levels: Levels) -> dict[str, Any]:
@@ -204,6 +218,11 @@ def _layer(maps: Maps, group: str) -> dict[str, Any]:
         "folded": False,
         "vector": is_vector(maps),
         "picture": None,
+        "whole": True,
+        "scales": maps.low.size,
+        "fieldsAt": None,
+        "height": maps.channels if len(node.shape) == 1 else maps.height,
+        "width": maps.channels if len(node.shape) == 1 else maps.width,
         "scale": {"text": ends(maps, short=True), "bar": bar(maps)},
         "shown": None,
         "pictured": "",

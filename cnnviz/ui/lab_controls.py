@@ -55,8 +55,13 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-def drop_endless_numbers() -> None:
-    """Take "inf" and "1e999" out of the address: a st.number_input of whole numbers raises OverflowError for them."""
+def drop_what_cannot_be() -> None:
+    """Forget what came along under a name that another page has, too, and take "inf" and "1e999" out of the address.
+
+    A st.number_input of whole numbers raises OverflowError for the latter.
+    """
+    if st.session_state.get("view") not in VIEWS:
+        st.session_state.pop("view", None)
     asked = {key: st.query_params.get(key, "") for key, value in _DEFAULTS.items() if type(value) is int}
     if endless := [key for key, text in asked.items() if _endless(text)]:
         for key in endless:
@@ -257,6 +262,7 @@ def channel() -> None:
 def size() -> None:
     """The working size."""
     _segments("Working size", SIZES, "size")
+    st.caption("At 16 and 32 every number can be read.")
 
 
 def kernel() -> None:

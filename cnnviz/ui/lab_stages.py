@@ -81,6 +81,7 @@ def input_stage(
         pads=(top, bottom, left, right),
         uncovered=road.uncovered(settings, size) if fits else None,
         numbers=_numbers(read) if sheet and read.ndim == 2 else None,
+        note=lab_words.border(settings, size) if fits and not sheet else "",
         live=fits,
         sheet=sheet,
     )
@@ -153,7 +154,7 @@ def road_stages(walked: road.Road, name: str) -> dict[str, microscope.Stage]:
             shown(walked.feature_map),
             scale,
             raw=walked.feature_map,
-            note=lab_words.map_formula(walked),
+            note=f"{lab_words.map_formula(walked)}\n{lab_words.evenness(walked)}".rstrip(),
         ),
         # in the colors of the map before it, so that the negative cells are seen to vanish
         "relu": map_stage(
@@ -221,11 +222,12 @@ def problem_of_road(pixels: NDArray[np.uint8], settings: road.Settings) -> str:
 
 def view(walked: road.Road, name: str) -> tuple[display.Scale, Callable[[Floats], Floats]]:
     """The color scale that all maps of the road share, and what is done to values before they are colored."""
-    limit = display.limit(walked.feature_map)
+    limit, s = road.limit(walked), walked.settings
     if name == "Clipped":
         return display.grey_scale(), lambda values: np.clip(values, 0, 255)
-    if walked.settings.combine == "sum" and walked.settings.weights.min() >= 0 and walked.settings.bias >= 0:
-        return display.grey_scale(0, limit), lambda values: values  # no cell can be negative: still a picture
+    if s.combine == "sum" and s.weights.min() >= 0 and s.bias >= 0:
+        # no cell can be negative: still a picture, and as bright as that
+        return display.grey_scale(0, 255 * float(s.weights.sum()) + s.bias), lambda values: values
     if name == "Absolute" or walked.settings.combine == "magnitude":
         return display.heat_scale(0, limit), np.abs
     return display.signed_scale(limit), lambda values: values

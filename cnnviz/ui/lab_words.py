@@ -56,11 +56,42 @@ def map_formula(walked: road.Road) -> str:
     return size_formula(size, s.reach, s.strides, road.pads(s, size))
 
 
+def evenness(walked: road.Road) -> str:
+    """Of a feature map that looks like one color: how much its cells differ; "" of others."""
+    low, high = float(walked.feature_map.min()), float(walked.feature_map.max())
+    rounding, most = road.rounding(walked.settings), max(abs(low), abs(high))
+    if high - low <= rounding:
+        value = 0.0 if most <= rounding else high
+        return f"Every cell is {number(value)}{'' if low == high == value else ', but for rounding'}."
+    return f"Nearly alike: the cells differ by {number(high - low)} at most." if high - low < 0.02 * most else ""
+
+
 def pool_formula(walked: road.Road) -> str:
     """How many cells the pooled map has, and why."""
     s = walked.settings
     cells = (walked.feature_map.shape[0], walked.feature_map.shape[1])
     return size_formula(cells, s.pool_size, s.pool_strides) if walked.pooled is not None else ""
+
+
+def border(settings: road.Settings, size: tuple[int, int]) -> str:
+    """Of the input: what is hatched round it, and what no window reads."""
+    (top, bottom), (left, right) = road.pads(settings, size)
+    sides = {"above": top, "below": bottom, "left": left, "right": right}
+    lines = []
+    if len(set(sides.values())) == 1 and top:
+        lines.append(f"Hatched: {top} {'row' if top == 1 else 'rows'} of zeros on each side.")
+    elif any(sides.values()):
+        zeros = ", ".join(f"{count} {where}" for where, count in sides.items() if count)
+        lines.append(f"Hatched: zeros, {zeros}.")
+    unread = [sum(end - start for start, end in runs) for runs in road.uncovered(settings, size).values()]
+    parts = [
+        f"{count} {name if count > 1 else name[:-1]}"
+        for count, name in zip(unread, ("rows", "columns"), strict=True)
+        if count
+    ]
+    if parts:
+        lines.append(f"Cross-hatched: {' and '.join(parts)} that no window reads.")
+    return "\n".join(lines)
 
 
 def relu_share(walked: road.Road) -> str:
@@ -97,7 +128,8 @@ def stride(walked: road.Road) -> str:
     return (
         f"**Stride.** How far the window moves from one cell to the next: here {s.strides[0]} down and {s.strides[1]} "
         "across. With 2 it skips every other place, and the map has about half the rows and columns. "
-        f"Here {times(walked.pixels.shape[:2])} pixels gave {times(walked.feature_map.shape)} cells."
+        f"Here {times(walked.pixels.shape[:2])} pixels gave {times(walked.feature_map.shape)} cells: as many as the "
+        "window has places. The formula under the map counts them; ⌊ ⌋ rounds down."
     )
 
 
@@ -105,11 +137,12 @@ def padding(walked: road.Road) -> str:
     rows, columns = walked.pixels.shape[:2]
     (top, bottom), (left, right) = road.pads(walked.settings, (rows, columns))
     zeros = (rows + top + bottom) * (columns + left + right) - rows * columns
+    here = f"{top} above, {bottom} below, {left} left and {right} right: {zeros:,} zeros, drawn hatched"
     return (
         "**Padding.** Zeros round the picture, so that a window can stand on its border. Here "
-        f"{top} above, {bottom} below, {left} left and {right} right: {zeros:,} zeros, drawn hatched. *valid* adds "
-        "none, and the map is smaller than the picture. *same* keeps the size at stride 1; an odd zero goes "
-        "below and right."
+        f"{here if zeros else 'there are none'}. *valid* adds none: the map is smaller than the picture, and pixels at "
+        "the border count in fewer windows. *same* keeps the size at stride 1; an odd zero goes below and right. "
+        "*own* is as many as you like."
     )
 
 

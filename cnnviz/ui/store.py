@@ -11,6 +11,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from cnnviz import engine
 from cnnviz.images import Photo
 
 IDLE_SECONDS = 60 * 60
@@ -94,5 +95,5 @@ def forget(file: UploadedFile) -> None:
         manager.remove_file(context.session_id, file.file_id)
 
 
-PHOTOS = Store[Photo](lambda photo: photo.pixels.nbytes)
+PHOTOS = Store[Photo](lambda photo: photo.pixels.nbytes, let_go=lambda photo: engine.forget(photo.digest))
 PHOTOS.sweep_for_ever()

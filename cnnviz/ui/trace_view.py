@@ -10,7 +10,7 @@ from cnnviz.microscope import network as parts
 from cnnviz.microscope import tracing
 from cnnviz.networks import NetworkError, stamp
 from cnnviz.steps import Place, Walk
-from cnnviz.ui import address, asking, frame, strip
+from cnnviz.ui import address, asking, face_choice, frame, strip
 from cnnviz.ui.asking import Say
 from cnnviz.ui.catalog import Network
 
@@ -21,7 +21,8 @@ KEY, BLOCK = "trace_view", "trace"  # of the component
 def show(owner: str, network: Network, photo: Photo, look: Look) -> None:
     """The trace at `?trace=`, which is kept here; nothing there: the classes to start from.
 
-    photo: the picture in hand. What stands here is sent once; a step runs only `_step`.
+    photo: the picture in hand as the network takes it, its face or the whole. What stands here is sent once; a step
+    runs only `_step`.
     """
     st.subheader("Trace a number", anchor=False)
     picture = network.card.preprocessing.picture(photo.pixels)
@@ -43,7 +44,7 @@ def _went() -> None:
 @st.fragment(key=STEP)
 def _step(owner: str, digest: str, network: Network, look: Look, plane: str) -> None:
     """What the trace shows. It is given no photo, since Streamlit keeps a fragment's arguments."""
-    photo = strip.in_hand(owner)
+    photo, _ = face_choice.taken(strip.in_hand(owner), network.card)
     if photo.digest != digest:
         st.rerun()
     try:

@@ -1,0 +1,139 @@
+"""Which face of a photo is looked at: `?face=`, the same on Classify and Inside; and the photo as networks take it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from cnnviz import display, face, many
+from cnnviz.cards import Card
+from cnnviz.face import Face
+from cnnviz.images import Photo, Pixels
+from cnnviz.ui import address, faces, frame
+
+PARAM = "face"
+PART = "faces"  # of a page, in the engine's line
+NOTE = "The expression in this picture, not a feeling."
+_OF = "face_of"  # in the session: digest of the photo that the choice is for
+_CROP = 96  # pixels of a face in a list: 48 on the page, sharp on dense screens
+_HERE = Path(__file__).parent
+_faces = st.components.v2.component(
+    "cnnviz_faces",
+    html='<div class="faces"><div class="photo"><img alt=""><div class="boxes" aria-hidden="true"></div></div>'
+    '<div class="list" role="radiogroup"></div></div>',
+    css=(_HERE / "classify_faces.css").read_text(),
+    js=(_HERE / "classify_faces.js").read_text(),
+)
+
+
+def kept(photo: Photo) -> None:
+    """Keep `?face=`; it comes before all that asks for `number`. Another photo begins with its first face again."""
+    if st.session_state.get(_OF, photo.digest) != photo.digest:
+        st.session_state[PARAM] = ""
+    st.session_state[_OF] = photo.digest
+    address.kept(PARAM)
+
+
+def number(count: int) -> int:
+    """The chosen face of so many, from 1; what the address says wrongly counts as the first."""
+    asked = str(st.session_state.get(PARAM) or "")
+    return int(asked) if re.fullmatch(r"[1-9]\d{0,2}", asked, re.ASCII) and int(asked) <= count else 1
+
+
+def missing(count: int) -> str:
+    """A sentence where the address asks for a face that is not there, or ""."""
+    asked = str(st.session_state.get(PARAM) or "")
+    if asked in ("", str(number(count))):
+        return ""
+    there = "1 face was" if count == 1 else f"{count} faces were"
+    return f"The link asks for face {asked[:20]}, and {there} found in this photo; this is the first."
+
+
+def taken(photo: Photo, card: Card, chosen: bool = True) -> tuple[Photo, Face | None]:
+    """The photo as a network with this card takes it, and its face: the square round one, or the photo as a whole.
+
+    chosen: the face of `?face=`, else the first. As a whole where it is no network for faces and where none is found.
+    """
+    if card.task == "face":
+        found = faces.find(photo, PART)
+        if found and not isinstance(found, str):
+            one = number(len(found)) if chosen else 1
+            return faces.subject(photo, found[one - 1], one), found[one - 1]
+    return photo, None
+
+
+def again(photo: Photo, digest: str, turn: str) -> Photo | None:
+    """What `taken` gave of this photo, by its digest, or None if it was another's; for threads that know no session.
+
+    Raises EngineError or NetworkError.
+    """
+    if photo.digest == digest or not digest.startswith(photo.digest):
+        return photo if photo.digest == digest else None
+    found = many.faces_through_engine(turn)(photo.pixels, photo.digest)
+    cut = (face.subject(photo, one, place) for place, one in enumerate(found, 1))
+    return next((one for one in cut if one.digest == digest), None)
+
+
+def row(photo: Photo) -> None:
+    """The faces of a photo in a row to choose from, or why the photo as a whole goes in."""
+    found = faces.find(photo, PART)
+    if isinstance(found, str) or not found:
+        sentence = found if isinstance(found, str) else face.NONE_FOUND
+        frame.problem(f"{sentence} Until then the whole picture goes in, cropped as usual.", "face")
+        return
+    if len(found) > 1:
+        chooser("face_row", photo, found)
+    if sentence := missing(len(found)):
+        st.caption(frame.escape(sentence))
+    which = f"face {number(len(found))} of {len(found)}" if len(found) > 1 else "the face"
+    st.caption(f"The square round {which} goes in. {NOTE}")
+
+
+def chooser(
+    key: str,
+    photo: Photo,
+    found: tuple[Face, ...],
+    part: str = "",
+    lines: list[dict[str, Any]] | None = None,
+    room: tuple[int, int] = (0, 0),
+) -> None:
+    """Every face to choose from, by pointer or arrow keys.
+
+    part: key of the fragment that a choice runs; "": the one that this stands in. lines: what stands beside each face;
+    None: the faces alone, in a row. room: width and height of the photo with its numbered boxes, in px; zero: without.
+    """
+    data: dict[str, Any] = {
+        "chosen": number(len(found)),
+        "faces": [
+            {"src": _src(face.crop(photo.pixels, one), _CROP)} | (lines[place] if lines else {})
+            for place, one in enumerate(found)
+        ],
+        "row": lines is None,
+    }
+    if min(room) > 0:
+        height, width = photo.pixels.shape[:2]
+        scale = min(room[0] / width, room[1] / height)
+        across, down = max(1, round(width * scale)), max(1, round(height * scale))
+        data["photo"] = {
+            "src": _src(photo.pixels, max(across, down)),
+            "alt": f"The photo {photo.name}",
+            "width": across,
+            "height": down,
+            "boxes": [
+                [100 * x / width, 100 * y / height, 100 * w / width, 100 * h / height]
+                for x, y, w, h in (one.box for one in found)
+            ],
+        }
+
+    def picked() -> None:
+        if (asked := st.session_state[key].pick) is not None:
+            st.session_state[PARAM] = str(int(asked))
+            if part:
+                st.rerun(part)
+
+    _faces(key=key, data=[data], on_pick_change=picked, height="content")
+
+
+def _src(pixels: Pixels, room: int) -> str:
+    return display.data_url(display.webp(display.reduce(pixels, room)), "webp")

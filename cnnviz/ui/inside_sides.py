@@ -1,0 +1,57 @@
+"""What is at work on what on /inside: the picture in hand in the chosen network, and what is compared with it."""
+
+import streamlit as st
+
+from cnnviz import samples
+from cnnviz.images import Photo
+from cnnviz.ui import catalog, face_choice, frame, inside_state, strip
+from cnnviz.ui.asking import Say
+from cnnviz.ui.catalog import Network
+from cnnviz.ui.inside_ask import Subject
+from cnnviz.ui.store import PHOTOS
+
+OWN = f"picture:{strip.OWN}"  # value of ?beside= for a photo that only its owner can see
+EMPTY = "Your own photo goes beside it: drop one on the strip. Until then nothing stands there."
+
+
+def sides(owner: str, network: Network, known: dict[str, Network]) -> dict[str, str]:
+    """What can stand beside: another picture through this network, or this picture through another network."""
+    found = {"": "nothing"}
+    here = str(st.session_state.get("picture") or samples.samples()[0].key)
+    if here != strip.OWN and (PHOTOS.get(owner) is not None or inside_state.value("beside") == OWN):
+        found[OWN] = "picture: your photo"
+    found |= {f"picture:{one.key}": f"picture: {one.title}" for one in samples.samples() if one.key != here}
+    for key, other in known.items():
+        if key != network.key:
+            found[f"network:{key}"] = f"network: {other.card.title}"
+    return found
+
+
+def side(subject: Subject) -> str:
+    """What is at work on what, where there are two of them. Markdown."""
+    return f"**{frame.escape(subject.photo.name)}** in **{frame.escape(subject.network.card.title)}**"
+
+
+def pair(owner: str, say: Say | None) -> tuple[Subject, Subject | None]:
+    """The picture in the network, and what stands beside."""
+    photo = strip.in_hand(owner)
+    known, _ = catalog.networks(owner)
+    network = catalog.in_hand(known)
+    what, _, key = inside_state.value("beside").partition(":")
+    other = None
+    if what == "network" and key in known and key != network.key:
+        other = Subject.of(known[key], _taken(photo, known[key]), owner, "beside", say)
+    elif what == "picture":
+        second = PHOTOS.get(owner) if key == strip.OWN else samples.photo(key) if _sample(key) else None
+        if second is not None:
+            other = Subject.of(network, _taken(second, network, chosen=False), owner, "beside", say)
+    return Subject.of(network, _taken(photo, network), owner, "", say), other
+
+
+def _taken(photo: Photo, network: Network, chosen: bool = True) -> Photo:
+    """What of a photo this network is given: of one for faces the chosen face, or the first."""
+    return face_choice.taken(photo, network.card, chosen)[0]
+
+
+def _sample(key: str) -> bool:
+    return key in [one.key for one in samples.samples()]

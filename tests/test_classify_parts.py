@@ -1,0 +1,76 @@
+"""Checks many photos without the page: which files are taken, and their answers as CSV and as JSON."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_pages_classify import zipped
+
+from cnnviz.cards import read_card
+from cnnviz.ui import batches
+
+ROOT = Path(__file__).resolve().parents[1]
+ROWS = [
+    batches.Row("a.png", "1", {"cat": 0.7, "dog": 0.3}),
+    batches.Row("b.png", "2", {"cat": 0.4, "dog": 0.6}),
+    batches.Row("=1+1.png", "", None, error="=1+1.png is broken."),
+]
+
+
+def test_csv_has_a_line_a_file_and_no_formula():
+    card = read_card(ROOT / "models" / "cats-dogs" / "card.json")
+    assert len(card.labels) == 2
+    rows = [
+        batches.Row(
+            row.name,
+            row.digest,
+            row.scores and dict(zip(card.labels, row.scores.values(), strict=True)),
+            error=row.error,
+        )
+        for row in ROWS
+    ]
+    first, second = card.labels
+    assert batches.csv_text(rows, card, 0.65, [0, None, None]).splitlines() == [
+        f"file,answer,probability,sure,true class,error,{first},{second}",
+        f"a.png,{first},0.700000,yes,{first},,0.700000,0.300000",
+        f"b.png,{second},0.600000,no,,,0.400000,0.600000",
+        "'=1+1.png,,,,,'=1+1.png is broken.,,",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "cell"), [("=1+1", "'=1+1"), ("@a", "'@a"), ("-x", "'-x"), (" +2", "' +2"), ("a=b", "a=b")]
+)
+def test_no_class_name_is_a_formula(label: str, cell: str):
+    card = replace(read_card(ROOT / "models" / "cats-dogs" / "card.json"), labels=(label, "dog"), scores={})
+    rows = [batches.Row("a.png", "1", {label: 0.7, "dog": 0.3})]
+    assert batches.csv_text(rows, card, 0.65, [0]).splitlines() == [
+        f"file,answer,probability,sure,true class,error,{cell},dog",
+        f"a.png,{cell},0.700000,yes,{cell},,0.700000,0.300000",
+    ]
+
+
+def test_json_is_what_the_command_line_prints_in_a_list():
+    assert json.loads(batches.json_text(ROWS, 0.65)) == [
+        {"file": "a.png", "scores": {"cat": 0.7, "dog": 0.3}, "sure": True},
+        {"file": "b.png", "scores": {"cat": 0.4, "dog": 0.6}, "sure": False},
+        {"file": "=1+1.png", "error": "=1+1.png is broken."},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "first", "last"), [(200, "0.png", "199.png"), (400, "0.png", "398.png"), (2000, "0.png", "1990.png")]
+)
+def test_of_a_large_zip_photos_all_over_it_are_taken(count: int, first: str, last: str):
+    given = batches.given([("a.zip", zipped({f"{number}.png": b"1" for number in range(count)}))])
+    assert len(given.files) == 200
+    assert (given.files[0].name, given.files[-1].name) == (first, last)
+    assert bool(given.notes) == (count > 200)
+
+
+def test_more_bytes_than_an_owner_may_hold_are_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(batches, "MAX_BYTES", 1000)
+    given = batches.given([("a.png", b"1" * 600), ("b.png", b"1" * 600)])
+    assert (given.files, given.size) == ((), 0)
+    assert "can be held" in given.notes[0]

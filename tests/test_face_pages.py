@@ -1,0 +1,224 @@
+"""Where networks for faces are listed and where not: by the switch, by the address, on every page that has networks."""
+
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from cnnviz import engine, face
+from cnnviz.cards import FILE, Card, read_card, write_card
+from cnnviz.engine import State
+from cnnviz.engine_process import ENVIRONMENT
+from cnnviz.images import Photo
+from cnnviz.training import record
+from cnnviz.training.config import TrainingConfig
+from cnnviz.ui import catalog, faces, frame
+
+pytestmark = pytest.mark.pages
+ROOT = Path(__file__).resolve().parents[1]
+OWNER = "0" * 32
+OBJECTS = read_card(ROOT / "models" / "objects" / FILE)
+WARM = faces.warm  # pages get a stand-in
+OF_FACES = Card.from_json(OBJECTS.to_json() | {"task": "face", "title": "Seven expressions"})
+
+
+class Engine:
+    """Not ready, so that pages draw all but answers; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.ready = False
+
+    def state(self) -> State:
+        return State(self.ready, 0, "The networks are being loaded.")
+
+    def call(self, name: str, *_: Any, **__: Any) -> Any:
+        self.asked.append(name)
+        return ()
+
+    def cached(self, _: Any, name: str, *__: Any, **___: Any) -> Any:
+        return self.call(name)
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
+    made = Engine()
+    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv(face.SWITCH, raising=False)
+    monkeypatch.setattr(faces, "warm", lambda: None)
+    monkeypatch.setitem(ENVIRONMENT, face.SWITCH, "")
+    for name in ("state", "call", "cached"):
+        monkeypatch.setattr(engine, name, getattr(made, name))
+    return made
+
+
+@pytest.fixture
+def listening(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Have Streamlit say that it listens on an address."""
+    real = st.get_option
+
+    def on(address: str | None) -> None:
+        monkeypatch.setattr(st, "get_option", lambda key: address if key == "server.address" else real(key))
+
+    return on
+
+
+@pytest.fixture(autouse=True)
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped networks, and before all of them by name one for faces that is called like an architecture."""
+    models = tmp_path / "shipped" / "models"
+    for name in ("objects", "second"):
+        shutil.copytree(ROOT / "models" / "objects", models / name)
+    for name in ("emotions", "a-first"):
+        shutil.copytree(ROOT / "models" / "objects", models / name)
+        write_card(OF_FACES, models / name / FILE)
+    listed = catalog.cards.listed
+    monkeypatch.setattr(catalog.cards, "listed", lambda _: listed(models))
+
+
+def own(tmp_path: Path, card: Card, kept: str) -> str:
+    """A kept network of the owner; its key."""
+    run = record.create(tmp_path / "runs", TrainingConfig("drawn-faces", number=60, epochs=1), OWNER)
+    write_card(card, run.card)
+    run.set_state(state="finished", kept=kept)
+    return run.id
+
+
+def opened(page: str, **query: Any) -> AppTest:
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=20)
+    app.query_params.update(query)
+    app.session_state["owner"] = OWNER
+    return app.switch_page(page).run()
+
+
+def text(app: AppTest) -> str:
+    parts = [one.value for kind in (app.title, app.markdown, app.caption, app.subheader) for one in kind]
+    return "\n".join([*parts, *(one.proto.body for one in app.get("html"))]).replace("\\", "")
+
+
+WHERE = [
+    ("127.0.0.1", None, True),
+    ("localhost", None, True),
+    ("0.0.0.0", None, False),
+    ("192.168.1.7", None, False),
+    ("", None, False),
+    (None, None, False),  # no address set: every interface
+    ("127.0.0.1", "off", False),
+    ("0.0.0.0", "on", True),
+]
+
+
+@pytest.mark.parametrize(("address", "said", "there"), WHERE)
+def test_networks_for_faces_are_listed_after_all_others_or_not_at_all(
+    address: str | None, said: str | None, there: bool, listening: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    listening(address)
+    if said is not None:
+        monkeypatch.setenv(face.SWITCH, said)
+    mine, plain = own(tmp_path, OF_FACES, "My faces"), own(tmp_path, OBJECTS, "My things")
+    found, faults = catalog.networks(OWNER)
+    assert list(found) == [plain, "objects", "second", *([mine, "a-first", "emotions"] if there else [])]
+    assert faults == ()
+    assert faces.on() is frame.faces() is there
+
+
+@pytest.mark.parametrize(("address", "there"), [("127.0.0.1", True), ("0.0.0.0", False)])
+@pytest.mark.parametrize("page", ["pages/classify.py", "pages/inside.py", "pages/networks.py", "pages/train.py"])
+def test_no_page_shows_a_network_for_faces_where_there_are_none(
+    page: str, address: str, there: bool, listening: Any, fake: Engine
+) -> None:
+    listening(address)
+    app = opened(page)
+    options = [option for box in app.selectbox if box.key != "network_shown" or "train" not in page
+               for option in box.options]  # fmt: skip
+    shown = "\n".join([*options, text(app)])
+    assert ("Seven expressions" in shown) is (there and "train" not in page)
+    if "classify" in page or "inside" in page:
+        assert app.selectbox(key="network_shown").value == "objects"
+    assert ENVIRONMENT[face.SWITCH] == ("on" if there else "off")  # the engine hears the same
+    assert not any(name.startswith("faces.") for name in fake.asked)
+
+
+@pytest.mark.parametrize("page", ["pages/classify.py", "pages/inside.py"])
+@pytest.mark.parametrize("which", ["emotions", "a-first", "own"])
+def test_a_link_to_a_hidden_network_says_why_it_is_not_there(
+    page: str, which: str, listening: Any, tmp_path: Path
+) -> None:
+    listening("0.0.0.0")
+    key = own(tmp_path, OF_FACES, "My faces") if which == "own" else which
+    app = opened(page, network=key)
+    for _ in range(2):  # also when the page runs again
+        assert face.OFF in text(app)
+        assert app.selectbox(key="network_shown").value == "objects"
+        app.run()
+    assert app.query_params["network"] in (key, [key])  # the link stays, and works where faces are on
+    app.selectbox(key="network_shown").select("second").run()
+    assert face.OFF not in text(app)
+
+
+def test_two_networks_of_one_name_can_both_be_chosen(tmp_path: Path, listening: Any) -> None:
+    listening("127.0.0.1")
+    keys = [own(tmp_path, OF_FACES, "Mine") for _ in range(2)]
+    app = opened("pages/classify.py")
+    for key in (*keys, *reversed(keys), "emotions", "a-first"):
+        app.selectbox(key="network_shown").select(key).run()
+        assert app.selectbox(key="network_shown").value == key
+        assert app.session_state["network"] == key
+    assert len(set(app.selectbox(key="network_shown").options)) == 6
+
+
+def test_a_link_to_no_network_at_all_is_not_blamed_on_the_switch(listening: Any) -> None:
+    listening("0.0.0.0")
+    app = opened("pages/classify.py", network="nobody")
+    assert face.OFF not in text(app)
+    assert "“nobody”, which is not in this list" in text(app)
+
+
+def test_an_architecture_of_the_train_page_is_no_link_to_a_network(listening: Any) -> None:
+    """`?network=` is the architecture there, and comes along to Classify."""
+    listening("0.0.0.0")
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=20)
+    app.session_state["owner"] = OWNER
+    app.session_state["network"] = "emotions"
+    app.switch_page("pages/classify.py").run()
+    assert face.OFF not in text(app)
+    assert app.selectbox(key="network_shown").value == "objects"
+
+
+def test_a_card_of_a_hidden_network_does_not_open(listening: Any) -> None:
+    listening("0.0.0.0")
+    assert "There is no network “emotions” here" in text(opened("pages/networks.py", card="emotions"))
+    listening("127.0.0.1")
+    assert "Seven expressions" in text(opened("pages/networks.py", card="emotions"))
+
+
+def test_where_faces_are_off_nothing_is_asked_and_the_answer_is_the_sentence(listening: Any, fake: Engine) -> None:
+    photo = Photo("a.jpg", np.zeros((4, 4, 3), np.uint8), "00" * 16, ())
+    fake.ready = True
+    listening("0.0.0.0")
+    assert faces.find(photo, "test") == face.OFF
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_the_finder_is_made_ready_once_after_the_engine_and_only_where_it_may_be_used(
+    address: str, listening: Any, fake: Engine, monkeypatch: Any
+) -> None:
+    listening(address)
+    monkeypatch.setattr(faces, "_AFTER", 0.01)
+    monkeypatch.setattr(faces, "_warming", threading.Lock())
+    WARM()
+    WARM()
+    running = [one for one in threading.enumerate() if one.name == "cnnviz faces"]
+    time.sleep(0.1)
+    assert fake.asked == []  # not before the engine is ready
+    fake.ready = True
+    for one in running:
+        one.join(10)
+    assert fake.asked == (["faces.warm"] * 3 if address == "127.0.0.1" else [])

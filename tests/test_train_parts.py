@@ -1,0 +1,84 @@
+"""Checks what Train is made of without the page: how far its fields go, HTML, how sure a score is, photos in memory."""
+
+import numpy as np
+import pytest
+from test_pages_train import OWNER, PETS, zipped
+
+from cnnviz import evaluation
+from cnnviz.data.dataset import DataError
+from cnnviz.data.sources import open_dataset
+from cnnviz.training.config import Augmentation, ConfigError, TrainingConfig
+from cnnviz.training.queue import Bounds, QueueError
+from cnnviz.ui import card, markup, train_settings
+from cnnviz.ui.uploads import UploadStore
+
+
+@pytest.mark.parametrize("key", train_settings.FIELDS)
+def test_the_fields_go_as_far_as_the_settings_do(key: str):
+    """The bounds that a field names are those that TrainingConfig and the server have."""
+    names = {"batch": "batch_size", "rate": "learning_rate", "shift": "shift", "brightness": "brightness"}
+    name, share = names.get(key, key), 100 if key in ("shift", "brightness") else 1
+    field = train_settings.FIELDS[key]
+
+    def made(value: float) -> None:
+        number = int(value) if field.whole else value / share
+        changes = {name: number}
+        config = (
+            TrainingConfig("digits", augmentation=Augmentation(**changes))
+            if hasattr(Augmentation(), name)
+            else (TrainingConfig("digits", **changes))
+        )
+        Bounds().config(config)
+        if key == "number":
+            open_dataset("drawn-shapes", number)
+
+    made(field.low)
+    made(field.high)
+    with pytest.raises((ConfigError, QueueError, DataError)):
+        made(field.high + (1 if field.whole else 0.01))
+    with pytest.raises((ConfigError, QueueError, DataError)):
+        made(field.low - 1)
+
+
+def test_text_in_tables_lists_and_pictures_is_escaped():
+    evil = '<script>"x"</script>'
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    for html in (
+        markup.table((evil,), ((evil,),), (), evil),
+        markup.pairs(((evil, evil),)),
+        markup.picture(pixels, 8, evil),
+    ):
+        assert "<script" not in html
+        assert html.count("&lt;script&gt;&quot;x&quot;&lt;/script&gt;") >= 2
+
+
+@pytest.mark.parametrize(("side", "shown"), [(2, 64), (24, 48), (64, 64), (100, 64)])
+def test_a_small_picture_is_enlarged_by_a_whole_factor_and_a_large_one_reduced(side: int, shown: int):
+    assert f'width="{shown}" height="{shown}"' in markup.picture(np.zeros((side, side, 3), np.uint8), 64, "")
+
+
+def test_a_zip_leaves_memory_after_an_idle_hour_and_only_then():
+    clock = [0.0]
+    store = UploadStore(lambda: clock[0])
+    store.take(OWNER, "pets.zip", zipped(PETS))
+    clock[0] = 3599
+    assert store.get(OWNER) is not None
+    clock[0] = 3599 + 3600
+    assert store.get(OWNER) is None
+
+
+@pytest.mark.parametrize(
+    ("right", "luck"),
+    [
+        (15, True),  # 50 % of 30, 33.2 to 66.8
+        (20, True),  # 48.8 to 80.8
+        (21, False),  # 52.1 to 83.3
+        (9, False),  # 16.7 to 47.9: worse than guessing
+    ],
+)
+def test_a_score_that_may_be_guessing_says_so(right: int, luck: bool):
+    truth = np.arange(30) % 2
+    said = np.where(np.arange(30) < right, truth, 1 - truth)
+    answers = np.where(np.arange(2) == said[:, np.newaxis], 0.9, 0.1)
+    words = card.measured(evaluation.scores(answers, truth, ("a", "b")), "photos")
+    assert ("Guessing lies inside this range, so this may be luck." in words) == luck
