@@ -283,21 +283,21 @@ def test_many_are_stopped_and_gone_on_with(page: Any, server: Server, tmp_path: 
     large = io.BytesIO()  # so that the work takes some seconds on any machine
     Image.open(SAMPLES / "astronaut.jpg").resize((3000, 3000)).save(large, "JPEG", quality=20)
     with zipfile.ZipFile(path, "w") as made:
-        for number in range(200):
+        for number in range(80):
             made.writestr(f"{number:03}.jpg", large.getvalue() + bytes(number))  # another file each, to the digest
     drop(page, path)
     page.locator(".st-key-many_stop button").wait_for()
-    until(lambda: "of 200 photos: many.zip" in words(page), "how far it is")
-    until(lambda: 0 < len(rows(page)) < 200 and "000.jpg" in rows(page)[0], "the first answers before the last")
+    until(lambda: "of 80 photos: many.zip" in words(page), "how far it is")
+    until(lambda: 0 < len(rows(page)) < 80 and "000.jpg" in rows(page)[0], "the first answers before the last")
     page.locator(".st-key-many_stop button").click()
     until(lambda: "Stopped after" in words(page), "the word that it stopped")
     settle(page)
     done = len(rows(page))
-    assert 0 < done < 200
+    assert 0 < done < 80
     page.wait_for_timeout(1500)
     assert len(rows(page)) == done
     page.locator(".st-key-many_go button").click()
-    until(lambda: "200 photos answered" in words(page) and len(rows(page)) == 200, "all answers")
+    until(lambda: "80 photos answered" in words(page) and len(rows(page)) == 80, "all answers")
 
 
 def test_a_deep_link_opens_network_threshold_mistakes_and_patch(page: Any, server: Server) -> None:

@@ -228,7 +228,7 @@ def _maps(work: Work, node: Node, ends: measure.Ends, weight: Floats | None, blo
         one.max,
         one.min,
         one.zeros,
-        one.dead & (not last and bool(node.inputs)) & ~nan,
+        one.dead & (not last and bool(node.inputs)) & ~nan & on,
         at_ends & on,
         weight,
         node.parameters / max(1, work.found.parameters),
