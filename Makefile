@@ -11,10 +11,10 @@ run: .venv/.app
 
 test: .venv/.dev lint
 	@$(BIN)/python tools/browser.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fast: .venv/.dev
-	$(BIN)/python -m pytest -m "not keras and not browser and not packs"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not keras and not pages and not browser and not packs"
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -53,6 +53,7 @@ class Result:
     about people's faces. train, validation, n: pictures. right: of n, one a seed. majority: share of the largest class.
     colors: what three numbers of a picture score (see networks/baseline.py), None where it was not measured.
     training_rate: pictures a second. milliseconds: one picture's answer, median.
+    started_from: how the weights were made that training began with; "" where they were drawn by chance.
     """
 
     network: str
@@ -69,6 +70,7 @@ class Result:
     colors: float | None
     training_rate: float
     milliseconds: float
+    started_from: str = ""
 
     @property
     def accuracy(self) -> float:
@@ -127,8 +129,8 @@ def _result(fields: Mapping[str, Any]) -> Result:
 
 
 HEAD = (
-    "Network", "Parameters", "Right, %", "95 % interval", "Three numbers, %", "Trained on", "Epochs",
-    "Pictures a second, training", "ms a picture",
+    "Network", "Parameters", "Right, %", "95 % interval", "Brightness, color, contrast alone, %", "Trained on",
+    "Epochs", "Pictures a second, training", "ms a picture",
 )  # fmt: skip
 
 
@@ -155,6 +157,13 @@ def row(one: Result) -> tuple[str, ...]:
     )
 
 
+def note(one: Result) -> str:
+    """What makes a line unlike the others: that its training began with weights learned elsewhere; or ""."""
+    if not one.started_from:
+        return ""
+    return f"{one.title} did not begin by chance, but with {one.started_from.partition(':')[0]}."
+
+
 def markdown(table: Table) -> str:
     """The table for docs/models.md."""
     parts = []
@@ -167,6 +176,7 @@ def markdown(table: Table) -> str:
             _line(["---", *["---:"] * (len(HEAD) - 1)]),
         ]
         parts += [_line(row(one)) for one in ones]
+        parts += [f"\n{sentence}" for one in ones if (sentence := note(one))]
     claims = [one.claim for one in table.results if one.claim is not None]
     parts += ["", "| system | it claimed | what that rested on |", "| --- | --- | --- |"]
     parts += [_line((one.system, one.claimed, one.rests_on)) for one in sorted(claims, key=lambda one: one.system)]

@@ -16,8 +16,7 @@ owner = frame.page(
     "A laboratory for convolutional networks",
     "Give it a picture, and open every number down to the multiply-adds that made it.",
 )
-photo = strip.strip(owner)
-pixels = display.reduce(photo.pixels, 208)
+pixels = display.reduce(strip.strip(owner).pixels, 208)
 size = (pixels.shape[0], pixels.shape[1])
 
 stages = {}

@@ -64,12 +64,13 @@ def inside(owner: str, digest: str) -> None:
             )
         with st.container(width=560):
             st.caption(worth(network))
-    if network.card.task == "face":
+    of_faces = "face" in (network.card.task, inside_sides.task_beside(beside, known))
+    if of_faces:
         face_choice.kept(photo)
     if not engine.state().ready:
         asking.waiting(HEIGHT)
         return
-    if network.card.task == "face":
+    if of_faces:
         face_choice.row(photo)
     subject, other = inside_sides.pair(owner, None)
     if beside == inside_sides.OWN and other is None:

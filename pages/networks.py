@@ -3,7 +3,7 @@
 import streamlit as st
 
 from cnnviz import systems
-from cnnviz.ui import address, catalog, faces, frame, markup, train_results
+from cnnviz.ui import address, catalog, frame, markup, train_results
 from cnnviz.ui import card as card_view
 from cnnviz.ui.catalog import Network
 
@@ -58,26 +58,26 @@ def five_systems() -> None:
     except ValueError as error:
         frame.problem(str(error), "systems")
         return
-    tasks = table.tasks(faces.on())
+    tasks = table.tasks(frame.faces())
     if not tasks:
         return
     with st.container(key="systems"):
-        st.subheader("Five older systems beside ours", anchor=False)
+        st.subheader("Older systems beside ours", anchor=False)
         st.markdown(
-            "cnnviz grew from five projects. Their networks, trained by the same program on the same pictures as ours, "
-            "and tested on pictures that none of them had seen:"
+            "cnnviz grew from older projects. Here their networks are trained by the same program on the same pictures "
+            "as ours, and tested on pictures that none of them had seen."
         )
         for labels, ones in tasks.items():
             st.markdown(f"**{frame.escape(', '.join(labels))}** · {systems.about(ones)}")
             st.html(markup.table(systems.HEAD, list(map(systems.row, ones)), range(1, 9), ", ".join(labels)))
+            for one in ones:
+                if sentence := systems.note(one):
+                    st.caption(frame.escape(sentence))
             claims = [one.claim for one in ones if one.claim is not None]
             st.html(
                 markup.pairs([(f"System {one.system}", f"It claimed {one.claimed}. {one.rests_on}") for one in claims])
             )
-        st.caption(
-            "“Three numbers”: what brightness, color and contrast alone reach. "
-            f"Both speeds were measured in one run: {table.device}."
-        )
+        st.caption(f"Both speeds were measured in one run: {table.device}.")
 
 
 def turn(key: str) -> None:

@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ import pytest
 from browser import find
 from playwright.sync_api import TimeoutError, sync_playwright
 
-from cnnviz import engine
+from cnnviz import engine, face
+from cnnviz.engine_process import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKS = ROOT.parent / "shared" / "data"
@@ -82,6 +84,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path.name.endswith("_keras.py") and "not keras" in config.option.markexpr else None
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For two processes: what takes minutes first, a browser's file beside one without, so that both end together."""
+    if not hasattr(config, "workerinput"):
+        return
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+
+    def marked(mark: str) -> list[Path]:
+        return [path for path in files if any(item.get_closest_marker(mark) for item in files[path])]
+
+    browser = marked("browser")
+    keras = [path for path in marked("keras") if path not in browser]
+    first = [path for pair in zip_longest(browser, keras) for path in pair if path]
+    items[:] = [item for path in dict.fromkeys((*first, *files)) for item in files[path]]
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """What is in memory by now stays: it is not looked through again and again for something to let go of."""
     if "not keras" in session.config.option.markexpr and "keras" in sys.modules:
@@ -95,6 +114,13 @@ def _no_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """No page that a quick test opens loads Keras beside it, except by a call that needs it."""
     if request.node.get_closest_marker("keras") is None:
         monkeypatch.setattr(engine, "start", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def _faces_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine says of faces, and what a page told the engine of them, is nothing to the next test."""
+    monkeypatch.delenv(face.SWITCH, raising=False)
+    monkeypatch.setitem(ENVIRONMENT, face.SWITCH, "")
 
 
 @pytest.fixture(autouse=True)

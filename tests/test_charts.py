@@ -304,6 +304,13 @@ def test_a_cell_in_words(cell, expected):
     assert confusion.cell_words(COUNTS, LABELS, *cell) == expected
 
 
+def test_where_some_got_no_answer_the_words_say_what_the_matrix_holds():
+    faces = "photos with a face"
+    assert confusion.cell_words(COUNTS, LABELS, 0, 1, faces).startswith("10 of 50 photos with a face of “cat” were")
+    assert confusion.cell_words(COUNTS, LABELS, 2, 0, faces) == "There are no photos with a face of “<b>bird</b>”"
+    assert "5 of 5 photos with a face right" in confusion.words(np.diag([2, 2, 1]), LABELS, faces)
+
+
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [

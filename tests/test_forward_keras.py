@@ -3,6 +3,7 @@
 import gc
 import os
 from concurrent.futures import Future
+from contextlib import suppress
 from math import prod
 
 import numpy as np
@@ -297,6 +298,36 @@ def test_a_large_network_is_run_as_it_is_until_it_is_compiled_and_gives_the_same
     for name, values in then.items():
         assert at_once[name].dtype == np.float32
         np.testing.assert_allclose(at_once[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_a_small_network_does_not_wait_for_a_large_one_to_be_compiled(keras, forward, monkeypatch):
+    monkeypatch.setattr(forward, "_compiler", None)  # whoever is put behind the large one fails
+    model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Conv2D(2, 3, name="conv")])
+    assert forward.outputs(model, picture((6, 6, 1)))["conv"].shape == (4, 4, 2)
+
+
+@pytest.mark.parametrize("quick", [0, 60])
+def test_a_pass_that_could_not_be_made_once_is_made_anew(keras, forward, monkeypatch, quick):
+    model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Conv2D(2, 3, name="conv")])
+    randomize(model, np.random.default_rng(3))
+    x, good, failed = picture((6, 6, 1)), forward._Pass, []
+
+    def short_of_memory(*_):
+        failed.append(1)
+        raise MemoryError
+
+    monkeypatch.setattr(forward, "QUICK", quick)
+    monkeypatch.setattr(forward, "_Pass", short_of_memory)
+    for _ in range(2):
+        with suppress(MemoryError):  # a large network is run uncompiled meanwhile
+            forward.outputs(model, x)
+        forward._compiler.submit(int).result()  # whatever was being compiled has ended
+    monkeypatch.setattr(forward, "_Pass", good)
+    found = forward.outputs(model, x)
+    forward._compiler.submit(int).result()
+    assert failed
+    np.testing.assert_allclose(forward.outputs(model, x)["conv"], found["conv"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found["conv"], model.predict_on_batch(x)[0], rtol=1e-5, atol=1e-6)
 
 
 def test_a_layer_with_two_outputs_is_two_nodes(keras, forward):

@@ -72,3 +72,9 @@ def test_a_blur_is_as_bright_as_the_picture() -> None:
         assert (scale.low, scale.high) == (0, pytest.approx(top))
         cell = float(walked.feature_map[0, 0])
         assert display.colored(shown(walked.feature_map), scale)[0, 0] == pytest.approx([cell / top * 255] * 3, abs=1)
+
+
+def test_a_kernel_of_zeros_gives_black() -> None:
+    walked = road.walk(GREY, settings(TENTHS * 0))
+    scale, shown = lab_stages.view(walked, "Signed")
+    assert not display.colored(shown(walked.feature_map), scale).any()

@@ -31,7 +31,6 @@ from cnnviz.ui import (
     classify_photo,
     classify_scores,
     face_choice,
-    faces,
     frame,
     strip,
 )
@@ -330,5 +329,5 @@ def test_where_faces_are_switched_off_a_link_says_so(said: str, monkeypatch: pyt
     monkeypatch.setenv(face.SWITCH, said)
     app = classify(face="2")
     assert (face.OFF in text(app)) is (said == "off")
-    assert ("faces" in components(app)) is faces.on() is frame.faces() is (said == "on")
+    assert ("faces" in components(app)) is frame.faces() is (said == "on")
     assert ("Face 2 of 3" in text(app)) is (said == "on")

@@ -21,7 +21,9 @@ sys.path.insert(0, str(ROOT))
 from cnnviz import systems  # noqa: E402
 from cnnviz.cards import FILE, Card, read_card  # noqa: E402
 from cnnviz.networks import fitting  # noqa: E402
+from cnnviz.presets import EXPRESSIONS  # noqa: E402
 from cnnviz.systems import Result, Table  # noqa: E402
+from cnnviz.training.config import TrainingConfig  # noqa: E402
 
 SECONDS = 5.0  # of training steps, after the first ones
 ANSWERS = 30
@@ -46,8 +48,11 @@ def result(runs: list[tuple[Card, Path]]) -> Result:
     tests = [one.test for one, _ in runs if one.test is not None]
     if len(tests) != len(runs):
         raise SystemExit(f"{folder} was not scored on test pictures.")
+    if len({test.n for test in tests}) > 1:
+        raise SystemExit(f"The runs like {folder} were tested on different numbers of pictures.")
     settings = {name: int(found.group(1)) for name in ("epochs", "batch-size") if (found := _setting(card, name))}
-    rate, milliseconds = speeds(folder, card, settings.get("batch-size", 64))
+    usual = TrainingConfig(card.data["name"])
+    rate, milliseconds = speeds(folder, card, settings.get("batch-size", usual.batch_size))
     ours = folder.resolve().is_relative_to(ROOT / "models")
     name = card.name if ours else str(card.architecture)
     claim = systems.CLAIMS.get(name)
@@ -55,9 +60,9 @@ def result(runs: list[tuple[Card, Path]]) -> Result:
         network=name,
         title=f"Ours: {name}" if claim is None else f"System {claim.system}",
         labels=card.labels,
-        face=card.task == "face",
+        face=card.task == "face" or not set(card.labels).isdisjoint(EXPRESSIONS),
         parameters=card.parameters,
-        epochs=settings.get("epochs", 12),
+        epochs=settings.get("epochs", usual.epochs),
         train=card.data["train"],
         validation=card.data["validation"],
         n=tests[0].n,
@@ -66,6 +71,7 @@ def result(runs: list[tuple[Card, Path]]) -> Result:
         colors=card.scores.get("baseline", {}).get("accuracy"),
         training_rate=rate,
         milliseconds=milliseconds,
+        started_from=str(card.training.get("started_from", "")),
     )
 
 

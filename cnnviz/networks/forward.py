@@ -34,16 +34,19 @@ def outputs(
     x = np.ascontiguousarray(x, np.float32)
     switched = bool(off or linear)
     given = [x, *switches(found, off or {}, linear)] if switched else [x]
-    run = compiled(found, switched)
-    if len(found.steps) <= QUICK or run.done():
-        values = run.result().predict_on_batch(given if switched else x)
+    ready = compiled(found, switched)
+    if ready is not None:
+        values = ready.predict_on_batch(given if switched else x)
     else:
         values = Calls(found, found.names, switched)(x, *(one[0] for one in given[1:]))
     return {name: np.asarray(value, np.float32)[0] for name, value in zip(found.names, values, strict=True)}
 
 
-def compiled(found: Plan, switched: bool) -> "Future[_Pass]":
-    """The pass of all nodes, made in a thread of its own. switched: with masks, which takes half as long again."""
+def compiled(found: Plan, switched: bool) -> "_Pass | None":
+    """The pass of all nodes, or None while that of a large network is still being made, in a thread of its own.
+
+    switched: with masks, which takes half as long again. A pass that could not be made is made anew at the next call.
+    """
 
     def make() -> _Pass:
         made = _Pass(found, found.names, switched)
@@ -51,8 +54,17 @@ def compiled(found: Plan, switched: bool) -> "Future[_Pass]":
         made.predict_on_batch([nothing, *switches(found, {}, ())] if switched else nothing)
         return made
 
-    run: Future[_Pass] = beside(found, "switched" if switched else "plain", lambda: _compiler.submit(make))
-    return run
+    what = "switched" if switched else "plain"
+    if len(found.steps) <= QUICK:  # not in that thread, where it would wait for the large one
+        quick: _Pass = beside(found, what, make)
+        return quick
+    run: Future[_Pass] = beside(found, what, lambda: _compiler.submit(make))
+    if not run.done():
+        return None
+    if run.exception() is not None:
+        del found.made[what]
+        return None
+    return run.result()
 
 
 class _Pass(keras.Model):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from cnnviz import many, samples
+from cnnviz import engine, many, samples
 from cnnviz.cards import Card
 from cnnviz.data.archive import open_archive
 from cnnviz.data.arrangement import beside, natural, shown
@@ -216,7 +216,15 @@ class Batch:
                     self.problem, self.waits = problem, ""
 
 
-BATCHES = Store[Batch](lambda batch: batch.given.size, let_go=Batch.end)
+def _let_go(batch: Batch) -> None:
+    """End it, and forget what was found in its photos."""
+    batch.end()
+    for row in list(batch.rows):
+        if row.digest:
+            engine.forget(row.digest)
+
+
+BATCHES = Store[Batch](lambda batch: batch.given.size, let_go=_let_go)
 BATCHES.sweep_for_ever()
 
 

@@ -59,6 +59,7 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
     const focused = list.contains(root.getRootNode().activeElement)
     root.drawn = drawn
     root.wanted = null
+    clearTimeout(root.pause) // a key pressed for the photo before
     root.classList.toggle("row", data.row)
     photo.hidden = !data.photo
     if (data.photo) {

@@ -47,7 +47,7 @@ def _ask(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64] | str]:
     """The input for each face, and the answers to all of them in one call, or a sentence."""
     square = network.card.preprocessing.picture
-    pictures = np.stack([square(faces.subject(photo, one, number).pixels) for number, one in enumerate(found, 1)])
+    pictures = np.stack([square(face.subject(photo, one, number).pixels) for number, one in enumerate(found, 1)])
     return pictures, classify_photo.ask(network, pictures, ("faces", photo.digest), "faces")
 
 

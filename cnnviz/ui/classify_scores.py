@@ -76,13 +76,18 @@ def show(rows: Sequence[Row], given: Given, card: Card) -> None:
             f"{'is' if torn == 1 else 'are'} not scored: nobody knows which of them is true."
         )
     if found is None:
-        if strange:
+        if any(row.faces == () for row in rows) and any(
+            truth is not None for truth in batches.truths(given, card.labels)
+        ):
+            st.caption("Not scored: no face was found in any photo that lies in a folder of a class.")
+        elif strange:
             names = ", ".join(card.labels[:4])
             st.caption(
                 f"Not scored: {_named(strange)} is no class of this network. In folders named {frame.escape(names)} "
                 "… photos are scored, too."
             )
         return
+    what = "photos with a face" if sum(found.scores.unanswered) else "pictures"  # those that the matrix holds
     with st.grid(2, min_column_width=300, gap=(24, 40), key="many_scores"):
         with st.container():
             st.subheader("How often it was right", anchor=False)
@@ -92,13 +97,14 @@ def show(rows: Sequence[Row], given: Given, card: Card) -> None:
         with st.container():
             st.subheader("The photos behind a cell", anchor=False)
             cell = _cell(found, card)
-            st.markdown(frame.escape(confusion.cell_words(found.scores.confusion, card.labels, *cell)) + ".")
+            said = confusion.cell_words(found.scores.confusion, card.labels, *cell, what)
+            st.markdown(f"{frame.escape(said)}.")
             st.html(_tiles(found, card, cell))
         with matrix:
             figure = confusion.figure(
                 found.scores.confusion, card.labels, train_results.palette(), cell, train_results.on_a_phone()
             )
-            words = confusion.words(found.scores.confusion, card.labels)
+            words = confusion.words(found.scores.confusion, card.labels, what)
             st.plotly_chart(
                 figure,
                 config=charts.CONFIG,

@@ -120,25 +120,29 @@ def figure(
     return charts.figure([heat, hits], drawing)
 
 
-def cell_words(matrix: ArrayLike, labels: Sequence[str], true: int, predicted: int) -> str:
-    """A cell of the confusion matrix in words: "3 of 50 pictures of “cat” were taken for “dog” (6 %)"."""
+def cell_words(matrix: ArrayLike, labels: Sequence[str], true: int, predicted: int, what: str = "pictures") -> str:
+    """A cell of the confusion matrix in words: "3 of 50 pictures of “cat” were taken for “dog” (6 %)".
+
+    what: was counted; where some pictures got no answer, those that did.
+    """
     counts = np.asarray(matrix, np.int64)
     count, total = int(counts[true, predicted]), int(counts[true].sum())
     if not total:
-        return f"There are no pictures of “{labels[true]}”"
-    what = "recognized" if true == predicted else f"taken for “{labels[predicted]}”"
-    return f"{count:,} of {total:,} pictures of “{labels[true]}” were {what} ({charts.percent(count / total)})"
+        return f"There are no {what} of “{labels[true]}”"
+    became = "recognized" if true == predicted else f"taken for “{labels[predicted]}”"
+    return f"{count:,} of {total:,} {what} of “{labels[true]}” were {became} ({charts.percent(count / total)})"
 
 
-def words(matrix: ArrayLike, labels: Sequence[str]) -> str:
+def words(matrix: ArrayLike, labels: Sequence[str], what: str = "pictures") -> str:
     """The confusion matrix in one sentence, for screen readers (`alt`): how many are right, and the largest mistake."""
     counts = np.asarray(matrix, np.int64)
     wrong = counts - np.diag(np.diag(counts))
-    said = f"Confusion matrix of {len(labels)} classes: {int(np.trace(counts)):,} of {int(counts.sum()):,} right"
+    counted = f"{int(np.trace(counts)):,} of {int(counts.sum()):,} {what if what != 'pictures' else ''}".rstrip()
+    said = f"Confusion matrix of {len(labels)} classes: {counted} right"
     if not wrong.any():
         return f"{said}."
     true, predicted = divmod(int(wrong.argmax()), len(labels))
-    return f"{said}; most often wrong: {cell_words(counts, labels, true, predicted)}."
+    return f"{said}; most often wrong: {cell_words(counts, labels, true, predicted, what)}."
 
 
 def cell(selected: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -59,7 +59,7 @@ def taken(photo: Photo, card: Card, chosen: bool = True) -> tuple[Photo, Face | 
         found = faces.find(photo, PART)
         if found and not isinstance(found, str):
             one = number(len(found)) if chosen else 1
-            return faces.subject(photo, found[one - 1], one), found[one - 1]
+            return face.subject(photo, found[one - 1], one), found[one - 1]
     return photo, None
 
 

@@ -1,4 +1,4 @@
-"""Faces on a page: whether they are allowed, where they are in a photo, and one of them as a photo of its own."""
+"""Faces on a page: where they are in a photo, and the finder made ready for it."""
 
 import threading
 import time
@@ -18,18 +18,13 @@ _AFTER = 1.0  # seconds that the first questions have for themselves once the en
 _warming = threading.Lock()
 
 
-def on() -> bool:
-    """Whether this server may look for faces and show networks for them: see `face.allowed`."""
-    return frame.faces()
-
-
 def find(photo: Photo, part: str) -> tuple[Face, ...] | str:
     """The faces of a photo, left to right, in its own pixels, or in one sentence why nobody can say.
 
     part: of the page that asks, as in asking.turn. Kept for the photo, so that every part of a page may ask. While
     others are served first, a line says so.
     """
-    if not on():
+    if not frame.faces():
         return face.OFF
     try:
         with asking.telling() as say:
@@ -39,20 +34,12 @@ def find(photo: Photo, part: str) -> tuple[Face, ...] | str:
         return str(error)
 
 
-def subject(photo: Photo, one: Face, number: int) -> Photo:
-    """The square round one face as a photo of its own, with a name and a digest that no other has.
-
-    number: of the face in the photo, from 1.
-    """
-    return face.subject(photo, one, number)
-
-
 def warm() -> None:
     """Have the finder made ready once the engine is, in the background and in short turns; nothing the second time.
 
     For pages where a photo with faces may come: the first one would else wait for a second and a half.
     """
-    if on() and _warming.acquire(blocking=False):  # never given back: once a server
+    if frame.faces() and _warming.acquire(blocking=False):  # never given back: once a server
         threading.Thread(target=_warm, name="cnnviz faces", daemon=True).start()
 
 

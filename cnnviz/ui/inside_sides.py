@@ -1,5 +1,7 @@
 """What is at work on what on /inside: the picture in hand in the chosen network, and what is compared with it."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from cnnviz import samples
@@ -46,6 +48,12 @@ def pair(owner: str, say: Say | None) -> tuple[Subject, Subject | None]:
         if second is not None:
             other = Subject.of(network, _taken(second, network, chosen=False), owner, "beside", say)
     return Subject.of(network, _taken(photo, network), owner, "", say), other
+
+
+def task_beside(beside: str, known: Mapping[str, Network]) -> str:
+    """What the network beside looks at ("picture" or "face"), or "" where none stands there."""
+    what, _, key = beside.partition(":")
+    return known[key].card.task if what == "network" and key in known else ""
 
 
 def _taken(photo: Photo, network: Network, chosen: bool = True) -> Photo:

@@ -227,7 +227,8 @@ def view(walked: road.Road, name: str) -> tuple[display.Scale, Callable[[Floats]
         return display.grey_scale(), lambda values: np.clip(values, 0, 255)
     if s.combine == "sum" and s.weights.min() >= 0 and s.bias >= 0:
         # no cell can be negative: still a picture, and as bright as that
-        return display.grey_scale(0, 255 * float(s.weights.sum()) + s.bias), lambda values: values
+        # a kernel of zeros gives zeros, which are black
+        return display.grey_scale(0, max(limit, 255 * float(s.weights.sum()) + s.bias)), lambda values: values
     if name == "Absolute" or walked.settings.combine == "magnitude":
         return display.heat_scale(0, limit), np.abs
     return display.signed_scale(limit), lambda values: values
