@@ -225,7 +225,7 @@ def test_many_photos_have_a_line_a_face(
     page = visitor
     visit(page, server, f"view=many&network={network.name}")
     drop(page, three, picture(tmp_path, "coffee", "no face.png", 300))
-    until(lambda: "2 photos answered, 3 faces in them" in words(page), "the answers")
+    until(lambda: "2 photos looked through, 3 faces in them" in words(page), "the answers")
     assert "in 1 photo no face was found" in words(page)
     assert len(rows(page)) == 4
     assert [one.split("|")[1] for one in rows(page)] == [*(f"three.pngface {n} of 3" for n in (1, 2, 3)), "no face.png"]

@@ -8,8 +8,9 @@ from cnnviz import evaluation
 from cnnviz.data.dataset import DataError
 from cnnviz.data.sources import open_dataset
 from cnnviz.training.config import Augmentation, ConfigError, TrainingConfig
+from cnnviz.training.history import history
 from cnnviz.training.queue import Bounds, QueueError
-from cnnviz.ui import card, markup, train_settings
+from cnnviz.ui import card, markup, train_run, train_settings
 from cnnviz.ui.uploads import UploadStore
 
 
@@ -82,3 +83,16 @@ def test_a_score_that_may_be_guessing_says_so(right: int, luck: bool):
     answers = np.where(np.arange(2) == said[:, np.newaxis], 0.9, 0.1)
     words = card.measured(evaluation.scores(answers, truth, ("a", "b")), "photos")
     assert ("Guessing lies inside this range, so this may be luck." in words) == luck
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "majority", "said"),
+    [(0.467, 0.5, "No better than guessing yet"), (0.5, 0.5, "No better than guessing yet"), (0.51, 0.5, "Nothing is")],
+)
+def test_a_run_that_learned_nothing_is_not_called_fine(accuracy: float, majority: float, said: str):
+    def event(kind: str, **more: object) -> dict[str, object]:
+        return {"format": 1, "time": 1.0, "kind": kind, **more}
+
+    start = event("start", majority=majority, labels=["a", "b"], epochs=2, steps=1)
+    epoch = event("epoch", epoch=1, loss=0.69, accuracy=0.5, val_loss=0.7, val_accuracy=accuracy, best=True)
+    assert said in train_run._quiet(history([start, epoch]))

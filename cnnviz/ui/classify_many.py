@@ -227,7 +227,8 @@ def summary(batch: Batch, rows: list[Row], sure_from: float) -> str:
     good = [row for row in rows if row.scores is not None or row.faces is not None]
     broken = len(rows) - len(good)
     start = f"Stopped after {len(rows):,} of {batch.total:,}: " if batch.stopped else ""
-    said = f"{start}{_count(len(good), 'photo')} answered"
+    done = "looked through" if any(row.faces == () for row in good) else "answered"
+    said = f"{start}{_count(len(good), 'photo')} {done}"
     answers = [row.scores[row.label] for row in good if row.scores]
     if any(row.faces is not None for row in good):
         answers = [one.scores[one.label] for row in good for one in row.faces or ()]

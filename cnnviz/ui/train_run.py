@@ -12,6 +12,7 @@ from cnnviz.training.history import History
 from cnnviz.training.queue import QueueError
 from cnnviz.training.record import OVER, RecordError, Run, State
 from cnnviz.ui import charts, frame, layer_list, runs, snapshot, train_results
+from cnnviz.ui.card import percent
 
 EVERY = 1.0  # seconds between two looks at the record of a run that goes on
 NEWEST = "newest"
@@ -224,6 +225,12 @@ def _quiet(past: History) -> str:
     best = past.best
     if best is None:
         return "The network learns."
+    if 0 < past.majority < 1 and best.val_accuracy <= past.majority:
+        return (
+            f"No better than guessing yet: in the best epoch, {best.epoch}, it is right in "
+            f"{percent(best.val_accuracy)} of the validation pictures, and the commonest class alone would be right in "
+            f"{percent(past.majority)}. Give it more epochs or more pictures."
+        )
     return (
         f"Nothing is amiss. The best epoch is {best.epoch}, with a validation loss of {number(best.val_loss, 3)}; its "
         "network is the one that is kept."
