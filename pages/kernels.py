@@ -153,8 +153,7 @@ def stages(owner: str, digest: str) -> None:
 
 owner = frame.page(
     "Kernel lab",
-    "A kernel, a small grid of weights, slides over the picture. Each place gives one number.  \n"
-    "Move over a picture to see how it is made; then change a weight.",
+    "A small grid of weights slides over the picture. Move over it to see how one number is made.",
 )
 lab_controls.drop_what_cannot_be()
 lab(owner, strip.strip(owner).digest)

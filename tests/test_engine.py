@@ -92,7 +92,7 @@ def held(tricks: Engine, threads: ThreadPoolExecutor, tmp_path: Path) -> Iterato
     made.release()
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come about"
@@ -187,7 +187,7 @@ def test_a_question_that_ends_or_holds_the_process_costs_a_sentence_and_the_next
     started = time.monotonic()
     with pytest.raises(EngineError, match=words):
         tricks.call(name, limit=0.5)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60  # each of them would go on for ten minutes
     after = tricks.call("tricks.pid")
     assert after != before
     wait_for(lambda: not psutil.pid_exists(before))
@@ -595,15 +595,13 @@ def test_the_process_is_gone_soon_after_its_server(tmp_path, how, end):
     server, pid = serve(tmp_path, how)
     try:
         assert not gone(pid)
-        started = time.monotonic()
         if end == "by itself":
             server.stdin.close()
             server.stdin = None
         else:
             server.send_signal(getattr(signal, end))
-        server.wait(10)
-        wait_for(lambda: gone(pid), 5)
-        assert time.monotonic() - started < 8
+        server.wait(60)
+        wait_for(lambda: gone(pid))
     finally:
         server.kill()
         server.communicate()
@@ -612,10 +610,8 @@ def test_the_process_is_gone_soon_after_its_server(tmp_path, how, end):
 
 def test_a_server_that_ends_while_keras_is_loading_does_not_wait_for_it(tmp_path):
     server, pid = serve(tmp_path, "starts")
-    started = time.monotonic()
-    _, said = server.communicate("")
-    assert time.monotonic() - started < 8
-    wait_for(lambda: gone(pid), 5)
+    _, said = server.communicate("", timeout=60)  # what it starts hangs for ten minutes
+    wait_for(lambda: gone(pid))
     assert said == ""
 
 
@@ -644,7 +640,7 @@ def test_the_first_visit_of_the_app_starts_one_process_which_goes_with_the_serve
     finally:
         fresh.process.kill()
         fresh.process.wait()
-    wait_for(lambda: gone(one.pid), 5)
+    wait_for(lambda: gone(one.pid))
 
 
 def test_the_modules_own_engine_is_the_one_that_pages_use():

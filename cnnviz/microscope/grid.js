@@ -18,7 +18,7 @@ function mountGrid(figure, point, choose = null) {
 
   const drawn = () => columns > READABLE
   // the cells' width as the style sheets have it, less a margin
-  const text = (value, signed = false) => (drawn() ? "" : cellText(value, signed, clamp(140 / columns, 40, 46) - 4))
+  const text = (value, signed = false) => (drawn() ? "" : cellText(value, signed, clamp(200 / columns, 36, 46) - 4))
 
   function resize(high, wide, testid) {
     if (size === `${high}x${wide}`) return

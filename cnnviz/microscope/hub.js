@@ -71,8 +71,10 @@ const textWidth = (text, height) => (text.length - (text.match(/[.,]/g)?.length 
 
 // A number in as many digits as have room in a cell; a line beside it then says all four.
 function cellText(value, signed, room) {
-  const texts = [4, 3, 2, 1].map((digits) => numberText(value, signed, digits))
-  return texts.find((text) => textWidth(text, 12) <= room) ?? texts[3]
+  for (let digits = 4; ; digits--) {
+    const text = numberText(value, signed, digits)
+    if (digits === 1 || textWidth(text, 12) <= room) return text
+  }
 }
 
 function trimZeros(text) {

@@ -47,10 +47,12 @@ function mountStage(root, where) {
       if (scale >= 12) zeros(context, rows, columns, dense)
     }
     if (picture) enlarge(context, picture, [x0, y0, x1 - x0, y1 - y0])
-    for (const [from, to] of data.uncovered?.rows ?? [])
-      unread(context, [x0, px(origin[0] + from * scale), x1 - x0, Math.max(1, px((to - from) * scale))], dense)
-    for (const [from, to] of data.uncovered?.columns ?? [])
-      unread(context, [px(origin[1] + from * scale), y0, Math.max(1, px((to - from) * scale)), y1 - y0], dense)
+    const { rows: above = [], columns: beside = [] } = data.uncovered ?? {}
+    const thick = ([from, to]) => Math.max(1, px((to - from) * scale))
+    unread(context, [x0, y0, x1 - x0, y1 - y0], dense, [
+      ...above.map((run) => [x0, px(origin[0] + run[0] * scale), x1 - x0, thick(run)]),
+      ...beside.map((run) => [px(origin[1] + run[0] * scale), y0, thick(run), y1 - y0]),
+    ])
     // an edge, since a map of values near 0 is as light as the page
     frame.classList.add("drawn")
     context.strokeStyle = ink.getPropertyValue("--edge")
@@ -189,7 +191,8 @@ function mountStage(root, where) {
     const cell = Math.ceil(Math.max(36, longest + 6))
     frame.style.minWidth = data.sheet ? `${cell * wide}px` : ""
     frame.style.maxWidth = data.sheet ? `${Math.max(44, cell) * wide}px` : ""
-    frame.style.aspectRatio = data.sheet ? `${wide} / ${high}` : "1"
+    frame.style.aspectRatio = data.sheet ? `${wide} / ${high}` : ""
+    frame.style.setProperty("--ratio", clamp(wide / high, 1, 4)) // on phones no stage has to line up with another
     frame.parentElement.classList.toggle("arrow", data.arrow)
     canvas.dataset.stage = data.role
     canvas.dataset.testid = data.sheet ? "map" : "stage"
@@ -252,7 +255,7 @@ function planePicture(plane, channel) {
   return onSheet(pixels)
 }
 
-// Cells that can be told apart keep their edges. Smaller ones are drawn twice as fine as the screen and reduced by area,
+// Cells that can be told apart keep their edges. Smaller ones are drawn finer than the screen is and smoothly reduced,
 // or some would be one pixel wide and some two, and make patterns that are not in the map.
 function enlarge(context, picture, [x, y, width, height]) {
   const factor = Math.max(width / picture.width, height / picture.height)
@@ -260,7 +263,7 @@ function enlarge(context, picture, [x, y, width, height]) {
   context.imageSmoothingEnabled = factor < WHOLE && factor !== 1
   if (!context.imageSmoothingEnabled || factor < 1) return context.drawImage(picture, x, y, width, height)
   const fine = document.createElement("canvas")
-  const times = 2 * Math.ceil(factor)
+  const times = Math.ceil(factor)
   fine.width = picture.width * times
   fine.height = picture.height * times
   const sheet = fine.getContext("2d")
@@ -278,9 +281,15 @@ function onSheet(pixels) {
 }
 
 // What no window reads is cross-hatched, in ink and in white, so that it shows on any picture.
-function unread(context, [x, y, width, height], dense) {
-  hatch(context, [x, y, width, height], "#FFFFFF33", dense, true, dense)
-  hatch(context, [x, y, width, height], "#1F243044", dense, true)
+function unread(context, picture, dense, strips) {
+  if (!strips.length) return
+  context.save()
+  context.beginPath()
+  for (const strip of strips) context.rect(...strip)
+  context.clip()
+  hatch(context, picture, "#FFFFFF33", dense, true, dense)
+  hatch(context, picture, "#1F243044", dense, true)
+  context.restore()
 }
 
 // Lines at 45 degrees, or crossed.

@@ -41,6 +41,7 @@ function mountWindow(root, where) {
     const started = performance.now()
     const pooling = cursor.stage === "pool" && spec.pool
     panel.classList.toggle("pooling", Boolean(pooling))
+    panel.classList.toggle("wide", !pooling && spec.kernelSize[1] > 5)
     if (pooling) showPool()
     else showConv()
     const boxes = boxesFor(spec, cursor)
@@ -177,7 +178,7 @@ function mountWindow(root, where) {
     const place = t?.outside ? "padding" : `pixel (${t?.y}, ${t?.x})`
     find(".term").textContent = t
       ? `${place}: ${numberText(t.value)} × ${numberText(t.weight, true)} = ${numberText(t.product, true)}`
-      : part.columns > 3
+      : part.columns > 3 || part.terms.some(({ product: p }) => grids.products.text(p, true) !== numberText(p, true))
         ? "Point at a cell to read it in full."
         : ""
   }
