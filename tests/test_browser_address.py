@@ -100,3 +100,13 @@ def test_a_click_makes_one_entry_and_back_takes_it_back_on_the_next_page_too(pag
     settle(page)
     assert at(page)[1] == {"network": "cats-dogs", "sure": "90"}
     assert shown(page) != "coffee"
+
+
+def test_what_train_calls_a_network_stays_there(page: Any, server: Server) -> None:
+    open_page(page, f"{server.url}/train?network=system-b")
+    assert at(page)[1] == {"network": "system-b"}
+    go(page, "Inside the network")
+    assert at(page)[1] == {}
+    page.go_back()
+    settle(page)
+    assert at(page)[:2] == ("/train", {"network": "system-b"})

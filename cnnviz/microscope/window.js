@@ -23,6 +23,7 @@ function mountWindow(root, where) {
   let chosen = 0 // which part's grids are shown
   let heaviest = 0 // the largest weight of all parts, without its sign
   let weighed = null // the part whose weights stand in their grid
+  let pooled = null // the pooled cell computed last
   let term = null // the cell of the grids that is pointed at
   let playing = null
   let sayLater = null
@@ -52,6 +53,12 @@ function mountWindow(root, where) {
     if (hub.timings.length > 2000) hub.timings.splice(0, 1000)
   }
 
+  // The last pooled cell: many neighbors of the pointer belong to the same, and 15 × 15 windows of 15 × 15 take a while.
+  function pooledAt(row, column) {
+    if (pooled?.row !== row || pooled.column !== column) pooled = { row, column, ...poolCell(spec, plane, row, column) }
+    return pooled
+  }
+
   const degrees = (radians) => `${numberText((radians * 180) / Math.PI)}°`
 
   // What each stage says under its bar: the value of its lit cell, or where its lit window lies.
@@ -60,7 +67,7 @@ function mountWindow(root, where) {
     for (const [stage, [row, column, height, width]] of Object.entries(boxes)) {
       const place = `row ${numberText(row)}, column ${numberText(column)}`
       if (height * width > 1) texts[stage] = `${height} × ${width} at ${place}`
-      else if (stage === "pool") texts[stage] = `${place}: ${numberText(poolCell(spec, plane, row, column).result)}`
+      else if (stage === "pool") texts[stage] = `${place}: ${numberText(pooledAt(row, column).result)}`
       else if (stage === "input") texts[stage] = place
       else {
         const cell = convValue(spec, plane, row, column)
@@ -108,7 +115,7 @@ function mountWindow(root, where) {
   }
 
   function showPool() {
-    const cell = poolCell(spec, plane, cursor.row, cursor.column)
+    const cell = pooledAt(cursor.row, cursor.column)
     const [rows, columns] = spec.pool.size
     grids.values.resize(rows, columns, "term")
     cell.cells.forEach((c, n) => {
@@ -288,6 +295,7 @@ function mountWindow(root, where) {
 
   function usePlane() {
     plane = hub.planes.get(spec.plane) ?? null
+    pooled = null
     show()
   }
 

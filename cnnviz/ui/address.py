@@ -24,7 +24,7 @@ def kept(param: str, default: str = "", known: Container[str] | None = None) -> 
         held = None
     if held is None or (history.moved() and not (asked is None and history.arrived())):
         held = asked
-    value = default if held is None else str(held)
+    value = str(held or default)
     st.session_state[param] = value
     if value != (default if asked is None else asked) and history.is_tidy():
         if value != default:
