@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CPU = Device("cpu", 0, "CPU", 8 * 10**9, 8 * 10**9)
 ENDLESS = TrainingConfig("drawn-shapes", number=60, batch_size=8, epochs=1000)
 ON = "Go on from the last whole epoch, or score the network as it is."
-PATIENCE = 120.0  # seconds, on a machine that has other things to do
+PATIENCE = 300.0  # seconds, on a machine that has other things to do
 
 
 @pytest.fixture(scope="module")
