@@ -191,6 +191,7 @@ def train(architecture: str, source: str, out: str, labels: str, size: int | Non
             config = TrainingConfig(source, layers, labels=names, augmentation=augmentation, **given)
             if size is not None:
                 config = config.changed(preprocessing=_sized(config.input(), size))
+            _allowed(config)
             run = record.create(Path("runs"), config, path=Path(out) if out else None)
     except _FAULTS as error:
         raise SystemExit(_sentence(error, False, source)) from None
@@ -269,6 +270,12 @@ def _picture(file: str) -> bytes:
         raise ImageError(f"{file} cannot be read ({error.strerror}); check who may read it.") from None
 
 
+def _allowed(config: TrainingConfig) -> None:
+    """ConfigError where this makes a network for faces, and these are switched off."""
+    if config.task == "face" and not face.allowed(face.HERE, os.environ):
+        raise ConfigError(face.OFF)
+
+
 def _to_go_on(out: str, given: dict[str, Any]) -> Run:
     """The run in this directory, if it can go on; else RecordError or ConfigError."""
     if not out or not (Path(out) / "config.json").exists():
@@ -278,7 +285,7 @@ def _to_go_on(out: str, given: dict[str, Any]) -> Run:
             f"A run goes on with its own settings; leave --{changed[0].replace('_', '-')} out, or start anew."
         )
     run = Run(Path(out))
-    run.config()  # or a sentence
+    _allowed(run.config())
     if run.card.exists():
         raise RecordError("This run is finished and scored, and test pictures are used once; start a new one.")
     return run

@@ -1,7 +1,7 @@
 """Faces as boxes: what the finder sees of a photo, the square cut out for a network, and whether faces are allowed."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -121,6 +121,12 @@ def subject(photo: Photo, face: Face, number: int) -> Photo:
     return Photo(
         f"{photo.name or 'photo'}, face {number}", crop(photo.pixels, face), f"{photo.digest}-face{number}", notes
     )
+
+
+def largest(boxes: Sequence[tuple[int, int, int, int]]) -> int:
+    """Which of a photo's faces a class of the whole photo is about: the largest, of equals the first; not empty."""
+    areas = [w * h for _, _, w, h in boxes]
+    return areas.index(max(areas))
 
 
 def _window(pixels: Pixels, left: int, top: int, side: int) -> Pixels:

@@ -88,10 +88,12 @@ _OTHERWISE = {
 def of(preprocessing: Preprocessing, faces: bool = False) -> tuple[Mistake, ...]:
     """The mistakes that can be made with this preprocessing, in their order, in words that fit it.
 
-    faces: those of a network for faces, which squashes nothing, since what is cut out round a face is square.
+    faces: those of a network for faces, which squashes nothing, since what is cut out round a face is square. Colors
+    cannot be swapped for a network that gets none.
     """
     other = {one.key: one for name in (preprocessing.fit, preprocessing.scale) if (one := _OTHERWISE.get(name))}
-    found = tuple(other.get(one.key, one) for one in MISTAKES)
+    made = MISTAKES if preprocessing.color == "rgb" else tuple(one for one in MISTAKES if one.key != "bgr")
+    found = tuple(other.get(one.key, one) for one in made)
     if not faces:
         return found
     wide, *covers = OF_FACES

@@ -88,7 +88,7 @@ def one(owner: str, photo: Photo, network: Network) -> None:
         if isinstance(answers, str):
             frame.problem(answers, "answer")
             return
-        st.html(classify_photo.says(card, answers[0], sure_from))
+        st.html(classify_photo.says(card, answers[0], sure_from, size=photo.pixels.shape[:2]))
     classify_mistakes.drawer(owner, photo.digest, network, sure_from)
 
 

@@ -1,47 +1,108 @@
 """Start: the picture in hand and four doors into the laboratory, each with this picture already through it."""
 
+from html import escape
+
 import streamlit as st
 
-from cnnviz import display, filters, microscope, road
-from cnnviz.ui import frame, lab_stages, strip, weights
+from cnnviz import display, engine, filters, microscope, road
+from cnnviz.images import Photo
+from cnnviz.ui import asking, catalog, doors, frame, inside_ask, lab_stages, strip, weights
+from cnnviz.ui.catalog import Network
 
-DOORS = (
-    ("sobel_x", "Where are the edges?", "Sobel x finds places that get brighter or darker from left to right."),
-    ("gaussian_blur_5", "What does blurring do?", "A Gaussian kernel replaces each pixel by a weighted mean."),
-    ("laplacian_8", "What stands out?", "A Laplacian answers where a pixel differs from its neighbors."),
-    ("emboss", "Can numbers make a relief?", "An emboss kernel subtracts one corner from the other."),
-)
+STYLES = ("train.css", "classify.css", "doors.css")
+KERNEL = "sobel_x"
+PAGES = ("kernels", "inside", "classify", "train")
 
-owner = frame.page(
+
+def kernels(photo: Photo) -> None:
+    """Edges, by three times three weights."""
+    pixels = display.reduce(photo.pixels, 208)
+    try:
+        walked = road.walk(pixels, road.Settings("luminance", filters.PRESETS[KERNEL].weights, padding="same"))
+    except ValueError as error:
+        frame.problem(str(error), "door")
+        return
+    scale, _ = lab_stages.view(walked, "Signed")
+    label = filters.PRESETS[KERNEL].label
+    stage = lab_stages.map_stage(
+        "door", "Where are the edges?", label, walked.feature_map, scale, name="doors", live=False, arrow=False
+    )
+    microscope.stage("door_map", "doors", "door")
+    microscope.draw("drawn_doors", "doors", {"door": stage})
+
+
+def inside(owner: str, photo: Photo, network: Network) -> None:
+    """The first maps of a network."""
+    question, what = "What does a network see in it?", "Maps of its first layer"
+    if not engine.state().ready:
+        st.html(doors.door(question, what, f'<p class="waiting">{escape(engine.state().sentence)}</p>', ""))
+        asking.watch()
+        return
+    try:
+        with asking.telling() as say:
+            st.html(doors.door(question, what, *doors.maps(network, photo, owner, say)))
+    except inside_ask.Problem as error:
+        frame.problem(str(error), "door_inside")
+
+
+def classify(photo: Photo, network: Network) -> None:
+    """What it takes the picture for."""
+    question, what = "What is it?", network.card.title
+    if not engine.state().ready:
+        st.html(doors.door(question, what, '<p class="waiting"></p>', ""))
+        return
+    note = f"<p><span>It has to choose one of its {len(network.card.labels)} classes</span></p>"
+    st.html(doors.door(question, what, doors.answer(network, photo), note))
+
+
+def train(photo: Photo) -> None:
+    """What learning makes of one photo."""
+    note = "<p><span>The first is the photo itself</span></p>"
+    st.html(doors.door("How does a network learn?", "One photo, changed at random", doors.variants(photo), note))
+
+
+def words(page: str, sentence: str, label: str, network: Network | None = None) -> None:
+    """What is behind a door, and its handle."""
+    st.markdown(sentence)
+    if st.button(label, key=f"open_{page}", icon=":material/arrow_forward:", type="tertiary"):
+        if page == "kernels":
+            weights.take(weights.Hand(KERNEL, None))
+        elif network is not None:
+            st.session_state[catalog.PARAM] = network.key
+        st.switch_page(frame.ROOT / "pages" / f"{page}.py")
+
+
+def show(owner: str, photo: Photo, network: Network | None) -> None:
+    """The four doors."""
+    with st.grid(4, min_column_width=200, gap=(24, 32), key="doors"):
+        cells = {page: st.container(key=f"door_{page}") for page in PAGES}
+    with cells["kernels"]:
+        kernels(photo)
+        words("kernels", "Nine weights slide over it. Change them, and open every product.", "Kernel lab")
+    with cells["train"]:
+        train(photo)
+        words("train", "A small network learns in a minute, also from your own photos.", "Train")
+    # what a network has to say comes last, so that nothing else waits for it
+    with cells["inside"]:
+        if network is None:
+            st.html(doors.door("What does a network see in it?", "There is no network here yet", "", ""))
+        else:
+            inside(owner, photo, network)
+        words("inside", "Every layer at work. Follow any number back to the pixels.", "Inside the network", network)
+    with cells["classify"]:
+        if network is None:
+            st.html(doors.door("What is it?", "There is no network here yet", "", ""))
+        else:
+            classify(photo, network)
+        words("classify", "How sure may it be? Blur the picture, cover it, and see.", "Classify", network)
+
+
+owner = frame.begin()
+for name in STYLES:
+    st.html(frame.ROOT / "cnnviz" / "ui" / name)
+engine.start()
+frame.heading(
     "A laboratory for convolutional networks",
     "Give it a picture, and open every number down to the multiply-adds that made it.",
 )
-pixels = display.reduce(strip.strip(owner).pixels, 208)
-size = (pixels.shape[0], pixels.shape[1])
-
-stages = {}
-with st.grid(4, min_column_width=200, gap=(24, 32), key="doors"):
-    for key, question, answer in DOORS:
-        with st.container(key=f"door_{key}"):
-            try:
-                walked = road.walk(pixels, road.Settings("luminance", filters.PRESETS[key].weights, padding="same"))
-            except ValueError as error:
-                frame.problem(str(error), key)
-                continue
-            scale, _ = lab_stages.view(walked, "Signed")
-            stages[key] = lab_stages.map_stage(
-                "door",
-                question,
-                filters.PRESETS[key].label,
-                walked.feature_map,
-                scale,
-                name="doors",
-                live=False,
-                arrow=False,
-            )
-            microscope.stage(f"door_map_{key}", "doors", key)
-            st.markdown(answer)
-            if st.button("Open it", key=f"open_{key}", icon=":material/arrow_forward:", type="tertiary"):
-                weights.take(weights.Hand(key, None))
-                st.switch_page(frame.ROOT / "pages" / "kernels.py")
-microscope.draw("drawn_doors", "doors", stages)
+show(owner, strip.strip(owner), catalog.for_pictures(owner))

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from cnnviz import microscope, recipe, road
-from cnnviz.ui import frame, lab_controls, lab_stages, lab_words, strip, weights
+from cnnviz.ui import frame, lab_controls, lab_link, lab_settings, lab_stages, lab_words, strip, weights
 
 STAGES = ("input", "kernel", "map", "relu", "pool")
 WORDS = {
@@ -35,7 +35,7 @@ def lab(owner: str, digest: str) -> None:
         )
 
     kept()
-    strength = lab_controls.strength()
+    strength = lab_settings.strength()
     with st.grid(5, min_column_width=190, gap=(24, 32), key="road"):
         # all five at once, so that the first ones do not stand wider until the last has come
         cells = {name: st.container(key=f"cell_{name}", gap="xsmall") for name in STAGES}
@@ -51,7 +51,7 @@ def lab(owner: str, digest: str) -> None:
             lab_controls.kernel()
             lab_controls.bias()
             words("kernel")
-        size = lab_controls.in_hand(photo).size
+        size = lab_settings.in_hand(photo).size
         with cells["map"]:
             map_place = st.container()
             lab_controls.strides()
@@ -69,11 +69,11 @@ def lab(owner: str, digest: str) -> None:
                 lab_controls.pool(size)
                 words("pool")
 
-    now = lab_controls.in_hand(photo)
+    now = lab_settings.in_hand(photo)
     settings = now.settings
     name = f"{photo.digest}-{max(size)}"
     microscope.plane("plane", name, now.pixels)
-    fits = lab_controls.map_size(settings, size) is not None
+    fits = lab_settings.map_size(settings, size) is not None
     if not fits:
         with map_place:
             frame.problem(lab_stages.problem_of_road(now.pixels, settings), "road")
@@ -138,16 +138,17 @@ def stages(owner: str, digest: str) -> None:
     photo = strip.in_hand(owner)
     if photo.digest != digest:
         st.rerun()
-    now = lab_controls.in_hand(photo)
+    now = lab_settings.in_hand(photo)
     name = f"{photo.digest}-{max(now.size)}"
-    fits = lab_controls.map_size(now.settings, now.size) is not None
+    fits = lab_settings.map_size(now.settings, now.size) is not None
     parts = {"input": lab_stages.input_stage(now.pixels, name, now.settings, fits)}
     window = None
+    lab_link.ranges(now.size)
     if fits:
         walked = road.walk(now.pixels, now.settings)
         parts |= lab_stages.road_stages(walked, now.view)
         window = road.spec(walked, lab_stages.NAME, name) | {"pin": lab_stages.pinned()}
-    grid = lab_stages.kernel_grid(now.hand, now.settings, now.plane, lab_controls.room(now.size, now.settings.padding))
+    grid = lab_stages.kernel_grid(now.hand, now.settings, now.plane, lab_settings.room(now.size, now.settings.padding))
     microscope.draw("drawn_lab", lab_stages.NAME, parts, grid, window, lab_stages.refine)
 
 
@@ -155,5 +156,5 @@ owner = frame.page(
     "Kernel lab",
     "A small grid of weights slides over the picture. Move over it to see how one number is made.",
 )
-lab_controls.drop_what_cannot_be()
+lab_link.read()
 lab(owner, strip.strip(owner).digest)

@@ -142,6 +142,116 @@ def test_a_large_kernel_is_drawn_and_each_of_its_cells_can_be_read(page: Any, se
         assert words == f"pixel ({y}, {x}): {display.number(float(value))} × {plus(factor)} = {plus(product)}"
 
 
+def test_the_sums_of_three_channels_stand_under_one_another_and_make_the_sum(page: Any, server: Server) -> None:
+    whole = {"channel": "rgb", "weights": np.round(PLANES * 10), "bias": -7.0}
+    walked = walk({}, whole)
+    open_lab(page, server, channel="RGB", w=kernels.dump(whole["weights"]), bias="-7")
+    window = page.locator(".st-key-window")
+    window.locator(".say").evaluate(
+        """(e) => {
+          globalThis.cnnvizSaid = []
+          new MutationObserver(() => cnnvizSaid.push(e.textContent)).observe(e, { childList: true })
+        }"""
+    )
+
+    def adds_up() -> tuple[int, int]:
+        """The cell that is shown; its three sums, total, bias and words are those of conv2d."""
+        lines, total, after, at = page.evaluate(
+            """() => {
+              const root = document.querySelector(".st-key-window [data-testid=sum]")?.getRootNode()
+                ?? [...document.querySelectorAll(".st-key-window *")].find((e) => e.shadowRoot).shadowRoot
+              const find = (name) => root.querySelector(name)
+              const lines = [...root.querySelectorAll("[data-testid=part]")].map(
+                (line) => [...[...line.children].map((e) => e.textContent), line.getAttribute("aria-pressed")])
+              const total = find("[data-testid=sum]")
+              return [lines, find(".sign").textContent + total.textContent, find(".after").textContent,
+                      [total.dataset.row, total.dataset.column].map(Number)]
+            }"""
+        )
+        row, column = at
+        patch = walked.pixels[row : row + 3, column : column + 3].astype(float)
+        sums = [int((patch[..., c] * whole["weights"][..., c]).sum()) for c in range(3)]
+        shown_at = [line[4] for line in lines].index("true")
+        assert [line[:4] for line in lines] == [
+            ["+" if c else "", name, plus(display.number(sums[c])), "these 9 products" if c == shown_at else ""]
+            for c, name in enumerate("RGB")
+        ]
+        result = display.number(sum(sums))
+        assert total == f"Σ R + G + B ={plus(result)}"
+        biased = display.number(sum(sums) - 7)
+        assert walked.feature_map[row, column] == sum(sums) - 7
+        assert after == f"− bias 7 = {biased} → ReLU → {display.number(max(0, sum(sums) - 7))}"
+        words = " + ".join(
+            f"{name} {display.number(value)}{' (its 9 products are shown)' if c == shown_at else ''}"
+            for c, (name, value) in enumerate(zip("RGB", sums, strict=True))
+        )
+        said.add(f"Row {row}, column {column}: {words} = {result}; {after.replace(' → ', ', ', 1)}.")
+        return row, column
+
+    said: set[str] = set()  # what is to be read out for the cells that were shown
+    last = "() => cnnvizSaid.at(-1)"
+
+    point(page, "map", (126, 126), (30, 50))
+    assert adds_up() == (30, 50)
+    until(lambda: page.evaluate(last) in said, "the words")
+    window.locator("[data-testid=part]").nth(1).click()
+    assert window.locator("[data-grid=weights] figcaption").inner_text() == "weights, G"
+    assert window.locator("[data-grid=products] figcaption").inner_text() == "9 products, G"
+    point(page, "map", (126, 126), (90, 20), click=True)
+    held = adds_up()
+    until(lambda: page.evaluate(last) in said, "the words")
+    settle(page)
+    point(page, "map", (126, 126), (3, 3))
+    assert adds_up() == held
+    window.locator("[data-testid=part]").nth(2).click()
+    page.evaluate("cnnvizSaid.length = 0")
+    window.locator(".play").click()
+    until(lambda: adds_up() and len(set(page.evaluate("cnnvizSaid")) & said) > 2, "three steps, shown and read out")
+    window.locator(".play").click()
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "used", "sentence"),
+    [
+        ("rows", "99", (15, 3), "99 was given for the rows: 1 to 15 are possible here, and 15 used."),
+        ("columns", "0", (3, 1), "0 was given for the columns: 1 to 15 are possible here, and 1 used."),
+        ("rows", "2.4", (2, 3), "2.4 was given for the rows: 1 to 15 are possible here, and 2 used."),
+        ("columns", "", (3, 3), "Nothing was given for the columns: 1 to 15 are possible here, and 3 used."),
+        ("rows", "4", (4, 3), ""),
+    ],
+)
+def test_a_grid_that_cannot_be_so_large_says_so(
+    page: Any, server: Server, field: str, typed: str, used: tuple[int, int], sentence: str
+) -> None:
+    open_lab(page, server)
+    grid = page.locator(".st-key-kernel_grid")
+    grid.locator(f".{field}").fill(typed)
+    grid.locator(f".{field}").press("Tab")
+    settle(page)
+    assert grid.locator(".shape").inner_text() == f"{used[0]} × {used[1]}"
+    assert grid.locator(".why").inner_text() == sentence
+    page.locator(".st-key-kernel_grid [data-tool=negate]").click()
+    settle(page)
+    grid.locator(".rows").fill("5")
+    grid.locator(".rows").press("Tab")
+    settle(page)
+    assert grid.locator(".why").inner_text() == "", "said of the size typed last"
+
+
+def test_a_field_says_what_it_takes_when_more_is_typed(page: Any, server: Server) -> None:
+    open_lab(page, server, size="16", stride_y="2")
+    for key, typed, said in (
+        ("stride_y", "99", "Only 1 to 8 here; 2 still counts."),
+        ("pool_x", "15", "Only 1 to 14 here; 2 still counts."),
+    ):
+        field = page.locator(f".st-key-{key} input")
+        field.fill(typed)
+        field.press("Enter")
+        told = "(e) => getComputedStyle(e, '::after').content"
+        until(lambda: page.locator(f".st-key-{key} .stNumberInput").evaluate(told) == f'"{said}"', said)  # noqa: B023
+        assert stage_text(page, "map", "shape") == "7 × 14"
+
+
 def plus(text: str) -> str:
     return text if text.startswith("−") or text == "0" else f"+{text}"
 

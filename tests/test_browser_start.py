@@ -164,13 +164,34 @@ def test_no_page_asks_another_host(page: Any, server: Server) -> None:
         assert heavy not in report["modules"], f"{heavy} is loaded in the web server"
 
 
-def test_each_door_opens_its_kernel_also_after_another(page: Any, server: Server) -> None:
-    for key in ("emboss", "laplacian_8", "sobel_x"):
-        open_page(page, server.url) if key == "emboss" else page.get_by_role("link", name="Start").first.click()
-        page.locator(f".st-key-open_{key} button").wait_for()
+@pytest.mark.keras
+def test_each_door_leads_to_the_page_that_shows_the_same_of_this_picture(page: Any, server: Server) -> None:
+    def said() -> list[str]:
+        return [" ".join(line.inner_text().split()) for line in page.locator("ol.bars li").all()]
+
+    open_page(page, f"{server.url}/?picture=coffee")
+    page.locator(".st-key-door_classify ol.bars").wait_for()
+    settle(page)
+    assert page.locator(".st-key-door_inside .sixteen img").count() == 16
+    assert page.locator(".st-key-door_train .sixteen img").count() == 16
+    answer = said()
+    for door, heading in (
+        ("kernels", "Kernel lab"),
+        ("inside", "Inside the network"),
+        ("classify", "Classify"),
+        ("train", "Train"),
+    ):
+        page.locator(f".st-key-open_{door} button").click()
+        page.get_by_role("heading", name=heading, exact=True).first.wait_for()
         settle(page)
-        page.locator(f".st-key-open_{key} button").click()
-        page.get_by_role("heading", name="Kernel lab").wait_for()
+        if door == "kernels":
+            shown = [float(cell.input_value().replace("−", "-")) for cell in page.locator("[data-testid=weight]").all()]
+            assert shown == filters.PRESETS["sobel_x"].weights.ravel().tolist()
+        if door == "classify":
+            page.locator("ol.bars").first.wait_for()
+            assert said()[: len(answer)] == answer
+        page.get_by_role("link", name="Start").first.click()
+        page.locator(".st-key-door_classify ol.bars").wait_for()
         settle(page)
-        shown = [float(cell.input_value().replace("−", "-")) for cell in page.locator("[data-testid=weight]").all()]
-        assert shown == filters.PRESETS[key].weights.ravel().tolist()
+        assert chosen(page) == "coffee"
+        assert "picture=coffee" in address(page)

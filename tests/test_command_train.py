@@ -10,7 +10,7 @@ from conftest import PATIENCE
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import __main__ as command
-from cnnviz import layers
+from cnnviz import face, layers
 from cnnviz.presets import PRESETS
 from cnnviz.training import record
 from cnnviz.training.config import Augmentation, TrainingConfig, usual
@@ -73,6 +73,46 @@ def test_page_and_command_line_start_with_the_same_settings(asked, words, query)
     here, page = asked
     assert replace(page, minutes=0.0) == here  # a server bounds the minutes
     assert page.minutes > 0
+
+
+@pytest.mark.parametrize(
+    ("switch", "words", "refused"),
+    [
+        ("off", ("--task", "face"), True),
+        ("no", ("--task", "face"), True),  # any other word counts as off
+        ("off", ("--task", "face", "--architecture", "emotions"), True),
+        ("off", ("--task", "picture", "--architecture", "emotions"), False),
+        ("off", ("--architecture", "happy-sad"), False),
+        ("on", ("--task", "face"), False),
+        ("", ("--task", "face"), False),  # the command line counts as this computer
+    ],
+)
+def test_where_faces_are_off_no_network_for_them_is_trained(asked, monkeypatch, tmp_path, switch, words, refused):
+    monkeypatch.setenv(face.SWITCH, switch)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(command.main, ["train", "--data", "drawn-faces", *words])
+    assert done.exit_code == 1
+    assert (face.OFF in done.output) is refused
+    assert [config.task for config in asked] == ([] if refused else [words[1] if "--task" in words else "picture"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_faces_are_off_no_run_for_them_goes_on(monkeypatch, tmp_path):
+    run = record.create(tmp_path, TrainingConfig("drawn-faces", task="face"), path=tmp_path / "mine")
+    monkeypatch.setenv(face.SWITCH, "off")
+    done = CliRunner().invoke(command.main, ["train", "--resume", "--out", str(run.path)])
+    assert (done.exit_code, face.OFF in done.output) == (1, True)
+
+
+@pytest.mark.pages
+@pytest.mark.parametrize("network", ["emotions", "happy-sad", "system-c"])
+def test_where_faces_are_off_the_page_makes_networks_for_whole_pictures_of_them(asked, monkeypatch, network):
+    monkeypatch.setenv(face.SWITCH, "off")
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=PATIENCE)
+    app.query_params.update({"network": network, "task": "face"})
+    app.session_state["owner"] = "0" * 32
+    app.switch_page("pages/train.py").run().button(key="train").click().run()
+    assert [(config.architecture, config.task) for config in asked] == [(network, "picture")]
 
 
 @pytest.mark.parametrize(

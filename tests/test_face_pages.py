@@ -223,3 +223,16 @@ def test_the_finder_is_made_ready_once_after_the_engine_and_only_where_it_may_be
     for one in running:
         one.join(10)
     assert fake.asked == (["faces.warm"] * 3 if address == "127.0.0.1" else [])
+
+
+@pytest.mark.parametrize(("held", "title"), [("emotions", "Ten everyday things"), ("second", "Another")])
+def test_start_shows_the_network_in_hand_unless_that_is_for_faces(held: str, title: str, tmp_path: Path) -> None:
+    card = tmp_path / "shipped" / "models" / "second" / FILE
+    write_card(Card.from_json(OBJECTS.to_json() | {"title": "Another"}), card)
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=20)
+    app.session_state["owner"] = OWNER
+    app.session_state["network"] = held
+    app.switch_page("pages/home.py").run()
+    assert not app.exception
+    assert title in text(app)
+    assert "The networks are being loaded." in text(app)

@@ -204,6 +204,13 @@ def test_a_switch_says_what_is_wrong_for_this_network(preprocessing, key, label)
     assert all(0 < len(one.why) <= 100 for one in found.values())
 
 
+@pytest.mark.parametrize("faces", [False, True])
+def test_colors_are_swapped_only_for_networks_that_get_some(faces):
+    color, grey = ([one.key for one in mistakes.of(Preprocessing(48, 48, kind), faces)] for kind in ("rgb", "grey"))
+    assert color[0] == "bgr"
+    assert grey == color[1:]
+
+
 @pytest.mark.parametrize(
     ("fit", "size", "rows", "columns", "expected"),
     [

@@ -104,9 +104,13 @@ def check(app: AppTest, page: str) -> None:
     if page in (INSIDE, CLASSIFY):
         assert "Ten everyday things" in app.selectbox(key="network_shown").options  # the rest: in files of their own
     elif page == HOME:
-        assert [key for key in mounted if key.startswith("door_map_")]
+        assert "door_map" in mounted
+        assert {f"open_{name}" for name in ("kernels", "inside", "classify", "train")} <= keys
     else:
-        assert app.selectbox(key="kernel_shown").options == list(weights.CHOICES.values())
+        known = list(weights.CHOICES.values())
+        assert (
+            app.selectbox(key="kernel_shown").options[-len(known) :] == known
+        )  # before them the name of an edited one
         assert mounted["kernel_grid"]["weights"]
         assert mounted["stage_input"]["cells"]
         if "window" in mounted:
@@ -193,10 +197,9 @@ def test_a_link_carries_every_setting():
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ({"size": "9999", "channel": "X", "view": "<b>", "kind": "median", "relu": "maybe"}, None),
         ({"kernel": "<script>alert(1)</script>", "compare": "<script>"}, None),
-        ({"kernel": "9" * LONG, "padding": "a" * LONG, "size": "9" * LONG, "cell": "map," * LONG}, None),
-        ({"kernel": ["sobel_y", "box_blur"], "padding": "foo", "cell": "x,y,z"}, None),
+        ({"kernel": "9" * LONG, "padding": "a" * LONG, "cell": "map," * LONG}, "gives “aaaaaaaaaaaaaaaaaaaa” for"),
+        ({"kernel": ["sobel_y", "box_blur"], "padding": "foo", "cell": "x,y,z"}, "; valid is used"),
         ({"w": "1,2;3"}, "The rows of a kernel are equally long"),
         ({"w": "nan"}, "this was “nan”"),
         ({"w": "1,−inf", "cell": "pool,99999,0"}, "this was “−inf”"),
@@ -205,18 +208,17 @@ def test_a_link_carries_every_setting():
         ({"w": "1" * LONG}, "this was “11111111111111111111”"),
         ({"w": "1," * LONG + "1"}, "this one is 1 × 10001"),
         ({"w": "1|2", "channel": "RGB"}, "A kernel "),
-        ({"w": "3e38,3e38;-3e38,1e-45", "bias": "1e5", "cell": "map,9999,9999"}, "from −1,000,000 to 1,000,000"),
-        ({"stride_y": "99", "stride_x": "-1", "dilation_y": "0", "pool_x": "1.5", "pool_y": ""}, None),
-        ({"bias": "nan", "stride_y": "nan", "pool_stride_y": "x" * LONG}, None),
-        ({"bias": "inf"}, None),
-        ({"stride_y": "inf"}, None),
-        ({"pool_x": "9" * LONG}, None),
-        ({"padding": "own", "pad_top": "-1", "pad_left": "57", "pad_right": "foo"}, None),
+        ({"w": "3e38,3e38;-3e38,1e-45", "bias": "1e4", "cell": "map,9999,9999"}, "from −1,000,000 to 1,000,000"),
+        (
+            {"stride_y": "2.0", "relu": "False", "bias": "1e2", "pool_y": ""},
+            None,
+        ),  # as good as 2, false, 100 and nothing
+        ({"stride_y": "inf"}, "; 1 is used"),
+        ({"pool_x": "9" * LONG}, "gives “99999999999999999999” for Pool size →"),
         (
             {"size": "16", "w": "1,1;1,1", "dilation_y": "4", "dilation_x": "4", "compare": "box_blur_5"},
             "does not fit into a 16×16",
         ),
-        ({"size": "16", "w": ",".join("1" * 15), "dilation_x": "4", "pool_x": "15"}, None),
         ({"kernel": "sobel_direction", "channel": "RGB", "w": "1,2", "compare": "emboss", "cell": "pool,1,1"}, None),
         ({"picture": "../../etc/passwd"}, "no sample called “../../etc/passwd”"),
         ({"picture": "own"}, "Your own photo goes here"),
@@ -235,6 +237,131 @@ def test_no_link_breaks_the_kernel_lab(query, sentence):
     assert len("".join(sentences(app))) < 400
 
 
+NUMBERS = "which takes whole numbers from {} to {} here; {} is used."
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"stride_y": "99"}, ["“99” for Stride ↓, " + NUMBERS.format(1, 8, 1)]),
+        ({"pool_x": "0"}, ["“0” for Pool size →, " + NUMBERS.format(1, 15, 2)]),
+        ({"dilation_x": "7"}, ["“7” for Dilation →, " + NUMBERS.format(1, 4, 1)]),
+        ({"dilation_x": "2.5"}, ["“2.5” for Dilation →, " + NUMBERS.format(1, 4, 2)]),
+        ({"bias": "x"}, ["“x” for Bias, which takes numbers from −10,000 to 10,000 here; 0 is used."]),
+        ({"bias": "nan"}, ["“nan” for Bias, which takes numbers from −10,000 to 10,000 here; 0 is used."]),
+        (
+            {"bias": "1e5", "stride_x": "4"},
+            ["“1e5” for Bias, which takes numbers from −10,000 to 10,000 here; 0 is used."],
+        ),
+        (
+            {"padding": "own", "pad_top": "-1", "pad_left": "57"},
+            [f"“{n}” for {side}, " + NUMBERS.format(0, 56, 1) for n, side in (("-1", "Top"), ("57", "Left"))],
+        ),
+        ({"pad_top": "-1"}, []),  # of a padding that is not there
+        (
+            # 15 of 16 columns are weights: no room to spread them, and a map of 16 rows and 2 columns
+            {"size": "16", "w": ",".join("1" * 15), "dilation_x": "4", "pool_x": "15", "pool_y": "15"},
+            [
+                "“4” for Dilation →, which can only be 1 here; 1 is used.",
+                "“15” for Pool size →, " + NUMBERS.format(1, 2, 2),
+            ],
+        ),
+        (
+            {"channel": "X", "view": "<b>", "kind": "max", "relu": "maybe", "size": "64"},
+            [
+                "“X” for Channel, which can be Grey, R, G, B or RGB; Grey is used.",
+                "“<b>” for Display, which can be Signed, Absolute or Clipped; Signed is used.",
+                "“maybe” for “Cut negative numbers”, which can be true or false; true is used.",
+                "“max” for Kind, which can be Max or Average; Max is used.",
+            ],
+        ),
+        ({"foo": "1", "stride": "99"}, []),  # names that mean nothing
+    ],
+)
+def test_what_a_control_cannot_be_is_said_with_what_it_can(query, expected):
+    app = opened(KERNELS, **query)
+    check(app, KERNELS)
+    found = [sentence.removeprefix(":material/error: The link gives ") for sentence in sentences(app)]
+    assert found == expected
+    assert [sentence.removeprefix(":material/error: The link gives ") for sentence in sentences(app.run())] == expected
+
+
+def test_a_control_that_is_changed_by_hand_says_no_more_of_the_link():
+    app = opened(KERNELS, stride_y="99", kind="max", bias="x")
+    change(app, app.number_input(key="stride_y"), 3)
+    assert [("Kind" in one, "Bias" in one) for one in sentences(app)] == [(False, True), (True, False)]
+    app.button(key="reset").click().run()
+    assert sentences(app.run()) == []
+    check(app.switch_page(HOME).run(), HOME)
+    assert sentences(app.switch_page(KERNELS).run()) == []
+
+
+def test_a_typed_number_that_cannot_be_is_told_what_can():
+    def rules(app):
+        style = next(one.proto.body for one in app.get("html") if '--range:"' in one.proto.body)
+        return dict(re.findall(r'\.st-key-(\w+)\{--range:"([^"]*)"\}', style))
+
+    app = opened(KERNELS, size="16", bias="-2.5", stride_x="4")
+    said = rules(app)
+    assert said["stride_x"] == "Only 1 to 8 here; 4 still counts."
+    assert said["bias"] == "Only −10,000 to 10,000 here; −2.5 still counts."
+    assert (said["pool_y"], said["pool_x"]) == (  # a map of 14 rows and 4 columns
+        "Only 1 to 14 here; 2 still counts.",
+        "Only 1 to 4 here; 2 still counts.",
+    )
+    change(app, app.number_input(key="stride_x"), 8)
+    assert rules(app)["stride_x"] == "Only 1 to 8 here; 8 still counts."
+    assert rules(app)["pool_x"] == "Only 1 to 2 here; 2 still counts."
+    numbers = {one.key for one in app.number_input}
+    assert numbers <= set(said)
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "sub"),
+    [
+        ({}, "Sobel x: vertical edges", "click a weight to change it"),
+        ({"kernel": "emboss"}, "Emboss: relief along the diagonal", "click a weight to change it"),
+        ({"w": "-1,0,1;-2,0.5,2;-1,0,1"}, "Sobel x, edited", "Sobel x, edited"),
+        ({"w": "-1,0,1;-2,0,2;-1,0,1"}, "Sobel x: vertical edges", "click a weight to change it"),  # as it is
+        ({"kernel": "box_blur", "w": "1,2,3;4,5,6;7,8,9"}, "Box blur 3×3, edited", "Box blur 3×3, edited"),
+        ({"kernel": "box_blur", "w": "1,2;3,4"}, "Own kernel", "Own kernel"),
+        ({"kernel": "sobel_x", "w": "1|2|3", "channel": "RGB"}, "Own kernel", "plane R; all three are summed"),
+        ({"kernel": "sobel_magnitude", "w": "1,2"}, "Sobel magnitude: how steep", "x of the pair, fixed"),
+        ({"w": "1,2;3"}, "Sobel x: vertical edges", "click a weight to change it"),  # which cannot be read
+    ],
+)
+def test_an_edited_kernel_is_not_called_by_its_presets_name(query, name, sub):
+    app = opened(KERNELS, **query)
+    check(app, KERNELS)
+    box = app.selectbox(key="kernel_shown")
+    assert box.options[box.index] == name
+    assert components(app)["kernel_grid"]["sub"] == sub
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"kernel": "nonsense"}, "“nonsense”, which is not in this list; “Sobel x: vertical edges” is used."),
+        ({"kernel": "nonsense", "w": "1,2"}, "“nonsense”, which is not in this list; “Own kernel” is used."),
+        ({"compare": "nonsense"}, "“nonsense”, which is not in this list; “nothing” is used."),
+        ({"kernel": "sobel_y", "foo": "1"}, None),
+    ],
+)
+def test_a_choice_that_is_none_is_said_with_what_is_used(query, sentence):
+    captions = [one.value.replace("\\", "") for one in opened(KERNELS, **query).caption]
+    assert [one for one in captions if "link" in one] == ([f"The link asks for {sentence}"] if sentence else [])
+
+
+def test_a_comparison_says_that_the_kernel_was_edited_and_the_preset_can_be_had_back():
+    app = opened(KERNELS, w="-1,0,1;-2,0.5,2;-1,0,1", compare="emboss", size="16")
+    assert components(app)["compare_one"]["sub"] == "Sobel x, edited"
+    change(app, app.selectbox(key="kernel_shown"), "sobel_x")
+    assert components(app)["kernel_grid"]["weights"] == filters.PRESETS["sobel_x"].weights.tolist()
+    assert components(app)["compare_one"]["sub"] == "Sobel x"
+    assert app.selectbox(key="kernel_shown").options == list(weights.CHOICES.values())
+    assert "w" not in app.query_params
+
+
 def test_after_a_broken_link_everything_can_be_used():
     app = opened(
         KERNELS, kernel="<b>", w="1,2;3", size="9999", padding="x" * LONG, stride_y="-7", picture="?", cell="?"
@@ -242,6 +369,11 @@ def test_after_a_broken_link_everything_can_be_used():
     change(app, app.selectbox(key="kernel_shown"), "sobel_y")
     change(app, app.number_input(key="stride_y"), 2)
     pick(app, "cat")
+    check(app, KERNELS)
+    assert [one.split(", which")[0].split(" for ")[1] for one in sentences(app)] == ["Working size", "Padding"]
+    app.button(key="reset").click().run()
+    change(app, app.selectbox(key="kernel_shown"), "sobel_y")
+    change(app, app.number_input(key="stride_y"), 2)
     check(app, KERNELS)
     assert sentences(app) == []
     assert components(app)["kernel_grid"]["weights"] == filters.PRESETS["sobel_y"].weights.tolist()

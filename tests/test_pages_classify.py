@@ -23,11 +23,12 @@ from streamlit.testing.v1 import AppTest
 
 from cnnviz import cards, engine, mistakes, networks, samples
 from cnnviz.cards import read_card, write_card
+from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.engine import EngineError, State
 from cnnviz.networks import NetworkError
 from cnnviz.training import record
 from cnnviz.training.config import TrainingConfig
-from cnnviz.ui import batches, catalog, classify_many, strip
+from cnnviz.ui import batches, catalog, classify_many, classify_photo, strip
 from cnnviz.ui.batches import Batch
 from cnnviz.ui.store import Store
 
@@ -221,6 +222,41 @@ def test_the_page_says_what_is_cut_off(size: tuple[int, int], words: str):
     assert sentences(app) == []
     assert words in text(app)
     assert '<p class="said">' in text(app)
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),  # of a photo, width first; the network's input is 32 × 32
+    [
+        ((1, 1), "It was enlarged from 1 × 1 to 32 × 32 pixels, so the answer means little; give it a larger picture."),
+        ((7, 7), "It was enlarged from 7 × 7 to 32 × 32 pixels"),
+        ((900, 7), "It was enlarged from 7 × 7 to 32 × 32 pixels"),  # of which the middle goes in
+        ((8, 8), ""),
+        ((8, 900), ""),
+        ((40, 30), ""),
+    ],
+)
+def test_a_photo_much_smaller_than_the_input_is_answered_with_a_warning(size: tuple[int, int], said: str):
+    app = opened()
+    app.file_uploader(key="upload_0").set_value(("p.png", jpeg(100, size), "image/png")).run()
+    assert '<p class="said' in text(app)
+    assert said in text(app)
+    assert ("enlarged" in text(app)) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("fit", "size", "said"),  # height first; the input is 32 × 64
+    [
+        ("crop", (7, 14), "from 14 × 7 to 64 × 32 pixels"),
+        ("crop", (8, 16), ""),
+        ("stretch", (7, 900), "from 900 × 7 to 64 × 32 pixels"),
+        ("stretch", (8, 16), ""),
+        ("letterbox", (7, 14), "from 14 × 7 to 64 × 32 pixels"),
+        ("letterbox", (7, 64), ""),  # as wide as it is, between bars
+    ],
+)
+def test_what_counts_is_how_much_the_part_that_goes_in_is_enlarged(fit: Any, size: tuple[int, int], said: str):
+    sentence = classify_photo.enlarged(*size, Preprocessing(32, 64, fit=fit))
+    assert (said in sentence) if said else sentence == ""
 
 
 def test_an_animation_shows_its_first_picture_and_says_so(fake: Engine):

@@ -191,6 +191,36 @@ def test_another_photo_begins_with_its_first_face() -> None:
 
 
 @pytest.mark.parametrize("page", ["pages/classify.py", "pages/inside.py"])
+def test_the_face_of_a_link_to_ones_own_photo_waits_for_it_in_one_sentence(page: str) -> None:
+    app = opened(page, network="emotions", picture="own", face="7")
+    assert len(sentences(app)) == 1
+    assert "Your own photo goes here" in sentences(app)[0]
+    assert "The link asks" not in text(app)
+    assert "ace 1 of 3" in text(app), "the first of the sample that stands in"
+    app = opened(page, network="emotions", picture="own", face="2")
+    strip.PHOTOS.put(OWNER, replace(PHOTO, digest="0" * 32))
+    app.run()
+    assert sentences(app) == []
+    assert "ace 2 of 3" in text(app), "the face that the link asks for"
+    strip.PHOTOS.drop(OWNER)
+
+
+def test_of_a_link_to_ones_own_photo_nothing_is_left_on_another() -> None:
+    app = opened(network="emotions", picture="own", face="7")
+    app.session_state["picture"] = "cat"
+    app.run()
+    assert components(app)["faces"]["chosen"] == 1
+    assert "The link asks" not in text(app)
+
+
+@pytest.mark.parametrize(("side", "said"), [(11, True), (12, False), (40, False)])
+def test_a_face_that_was_enlarged_much_means_little(side: int, said: bool, fake: Engine) -> None:
+    fake.found = (replace(FACES[0], box=(30, 40, side, side)),)
+    sentence = f"enlarged from {side} × {side} to 48 × 48 pixels, so the answer means little"
+    assert (sentence in text(classify())) is said
+
+
+@pytest.mark.parametrize("page", ["pages/classify.py", "pages/inside.py"])
 def test_a_photo_that_is_let_go_leaves_memory_though_its_faces_are_on_the_page(page: str, fake: Engine) -> None:
     photo = replace(PHOTO, pixels=PHOTO.pixels.copy(), digest="0" * 32)
     strip.PHOTOS.put(OWNER, photo)

@@ -603,7 +603,11 @@ def test_a_run_that_is_not_there_or_not_yours_gets_the_same_sentence(run_id: str
     theirs = finished(tmp_path, OTHER).id
     app = opened(TRAIN, run=theirs if run_id == "theirs" else run_id)
     assert not app.exception
-    assert sentences(app) == [":material/error: There is no such run here; it may have been deleted."]
+    assert sentences(app) == [
+        ":material/error: This run cannot be opened here: only the browser that started it can do so, and only until "
+        "the run is deleted; open the link in that browser, or press “All runs” for your own."
+    ]
+    assert [one.value for one in app.markdown if "material/error" not in one.value] == [], "nothing else is said"
     assert theirs not in text(app)
     app.button(key="leave").click().run()
     assert "train" in keys(app)

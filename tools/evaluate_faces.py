@@ -29,7 +29,7 @@ from cnnviz import evaluation
 from cnnviz.cards import FILE, read_card, write_card
 from cnnviz.data.fingerprints import digest
 from cnnviz.evaluation import wilson
-from cnnviz.face import Face, crop, reduced
+from cnnviz.face import Face, crop, largest, reduced
 from cnnviz.images import Pixels, decode
 
 PACKS = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -178,8 +178,8 @@ def labelled(folder: Path) -> Iterator[Labelled]:
         rows = list(csv.DictReader(file))
     for row in rows:
         pixels = read(folder / row["file"])
-        seen = max(found(pixels), key=lambda face: face.box[2] * face.box[3], default=None)
-        square = None if seen is None else crop(pixels, seen)
+        faces = found(pixels)
+        square = crop(pixels, faces[largest([face.box for face in faces])]) if faces else None
         yield Labelled(row["file"], row["kind"], row["label"], digest(pixels), square)
 
 

@@ -29,6 +29,8 @@ function mountGrid(root, where) {
   let send = () => {}
   let inputs = []
   let shape = ""
+  let refused = [] // sentences about the size typed last
+  let wanted = "" // what was made of it
   let turn = 0 // of the change sent last; the server echoes the one it has seen
   const pending = new Map() // cell number -> text sent and not yet answered
 
@@ -135,12 +137,26 @@ function mountGrid(root, where) {
   })
   find(".tools").replaceChildren(...tools)
   const size = { rows: find(".rows"), columns: find(".columns") }
+
+  // The whole number of rows or columns that is nearest to what was typed; a sentence where it is another one.
+  function possible(name, typed, n) {
+    const most = data.most[n]
+    const number = typed === "" ? [rows(), columns()][n] : clamp(Math.round(Number(typed)) || 1, 1, most)
+    if (typed === "" || Number(typed) !== number)
+      refused.push(`${typed || "Nothing"} was given for the ${name}: 1 to ${most} are possible here, and ${number} used.`)
+    return number
+  }
+
+  function why() {
+    find(".why").textContent = [...refused, data.fixed ? "" : data.why].filter(Boolean).join(" ")
+  }
   for (const input of Object.values(size)) {
     input.onchange = () => {
-      for (const [n, side] of Object.entries([size.rows, size.columns])) {
-        side.value = clamp(Math.round(Number(side.value)) || 1, 1, data.most[n])
-      }
-      send({ rows: Number(size.rows.value), columns: Number(size.columns.value) })
+      refused = []
+      for (const [n, [name, side]] of Object.entries(size).entries()) side.value = possible(name, side.value, n)
+      why()
+      wanted = `${size.rows.value}x${size.columns.value}`
+      if (wanted !== shape) send({ rows: Number(size.rows.value), columns: Number(size.columns.value) })
     }
   }
 
@@ -160,7 +176,8 @@ function mountGrid(root, where) {
     size.rows.max = data.most[0]
     size.columns.max = data.most[1]
     find(".size").hidden = data.fixed
-    find(".why").textContent = data.fixed ? "" : data.why
+    if (`${rows()}x${columns()}` !== wanted && data.turn === turn) refused = []
+    why()
     for (const button of tools) {
       const idle = { undo: !data.canUndo, reset: !data.edited }[button.dataset.tool]
       button.disabled = idle ?? data.fixed

@@ -7,12 +7,15 @@ const SMALLEST = 14
 const HIGHEST = 620 // px that columns may be high
 const ROWS = [16, 12, 8, 6, 4] // maps below each other; a layer with more stands in several columns
 const ACROSS = 16 // maps side by side on narrow screens
+const PAIRED = { across: 8, most: 72 } // the same, and their px, where two networks stand side by side
 const BAND = 9 // px a shortcut takes above the maps
 const NARROW = 700
+const NAMED = 36 // px over each tile of a road, for a name of two lines
 
 // layers as the header has them -> {kind, tiles, heads, bars, arcs, width, height}
-function arrange(layers, width, fits) {
+function arrange(layers, width, fits, paired = false) {
   if (!layers.length) return { kind: "road", tiles: [], heads: [], bars: [], arcs: [], blocks: [], width, height: 0 }
+  if (paired) return rowsOf(layers, width, PAIRED.across, PAIRED.most)
   if (fits && width < NARROW) return rowsOf(layers, width)
   if (fits) {
     // the largest maps that fit, whatever the number of them below each other
@@ -104,7 +107,7 @@ function roadOf(layers, width) {
   const side = width < NARROW ? 72 : 88
   const { arcs, levels } = shortcuts(layers)
   const band = levels * BAND
-  const high = 20 + band + side + 46
+  const high = NAMED + band + side + 46
   const tiles = []
   const heads = []
   const blocks = []
@@ -116,9 +119,9 @@ function roadOf(layers, width) {
       x = 0
       y += high
     } else x += apart
-    heads.push({ layer: index, x, y, width: side, height: 20, upright: false })
+    heads.push({ layer: index, x, y, width: side, height: NAMED, upright: false })
     const n = (layer.picture?.count ?? 1) > 1 ? layer.strongest : 0
-    tiles.push({ layer: index, n, x, y: y + 20 + band, width: side, height: side })
+    tiles.push({ layer: index, n, x, y: y + NAMED + band, width: side, height: side })
     x += side
   })
   const bars = tiles.map((tile) => ({
@@ -143,12 +146,13 @@ function roadOf(layers, width) {
   return { kind: "road", tiles, heads, blocks, bars, arcs: drawn, width, height: y + high }
 }
 
-// One layer a row: its name and shape, below them its maps side by side; shortcuts run down the left edge.
-function rowsOf(layers, width) {
+// One layer a row: its name and shape, below them its maps side by side; shortcuts run down the left edge. A row is as
+// high as the one beside it in another column (`room` maps), so that both stand on one line.
+function rowsOf(layers, width, most = ACROSS, largest = 40) {
   const { arcs, levels } = shortcuts(layers)
   const indent = levels ? Math.min(28, levels * BAND + 6) : 0
   const room = width - indent
-  const side = Math.max(14, Math.min(40, Math.floor((room + GAP) / ACROSS) - GAP))
+  const side = Math.max(14, Math.min(largest, Math.floor((room + GAP) / most) - GAP))
   const across = Math.floor((room + GAP) / (side + GAP))
   const tiles = []
   const heads = []
@@ -169,7 +173,7 @@ function rowsOf(layers, width) {
         height: side,
       })
     }
-    y += Math.ceil(count / across) * (side + GAP)
+    y += Math.ceil(Math.max(count, layer.room) / across) * (side + GAP)
   })
   const middle = (index) => heads[index].y + 10
   return {

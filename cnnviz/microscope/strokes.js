@@ -1,5 +1,42 @@
 // What stands between the maps of a network, on a canvas: color bars, shortcuts with their arrowheads, words cut to fit.
 
+// Texts in lines that fit, each in its room: whole in one line or `most` 2, else cut in the middle, since the names of
+// layers differ at their ends, and elsewhere where two that are not the same would read the same.
+function distinct(context, texts, rooms, most) {
+  const cut = (n, share, tail = "") => {
+    const [first, ...rest] = broken(context, texts[n], rooms[n], most)
+    const room = rooms[n] - context.measureText(tail).width
+    return [middled(context, first, room, share) + tail, ...rest.map((line) => middled(context, line, rooms[n], share))]
+  }
+  const made = texts.map((_, n) => cut(n, 0.5))
+  const taken = (lines, n) => made.some((other, m) => m !== n && `${other}` === `${lines}` && texts[m] !== texts[n])
+  texts.forEach((_, n) => {
+    for (const share of [0.75, 0.25, 0.9]) if (taken(made[n], n)) made[n] = cut(n, share)
+    if (taken(made[n], n)) made[n] = cut(n, 0.5, ` ${n + 1}`)
+  })
+  return made
+}
+
+// A text that does not fit in two lines, of which the longer one is as short as can be.
+function broken(context, text, room, most) {
+  if (most < 2 || context.measureText(text).width <= room) return [text]
+  const words = text.split(" ")
+  const ways = words.slice(1).map((_, n) => [words.slice(0, n + 1).join(" "), words.slice(n + 1).join(" ")])
+  const wide = (lines) => Math.max(...lines.map((line) => context.measureText(line).width))
+  return ways.reduce((best, way) => (wide(way) < wide(best) ? way : best), ways[0] ?? [text])
+}
+
+// A text cut in the middle to fit; share: of the letters that stay, how many are its last.
+function middled(context, text, room, share) {
+  if (context.measureText(text).width <= room) return text
+  for (let kept = text.length - 1; kept > 1; kept--) {
+    const end = clamp(Math.round(kept * share), 1, kept - 1)
+    const short = `${text.slice(0, kept - end).trimEnd()}…${text.slice(-end).trimStart()}`
+    if (context.measureText(short).width <= room) return short
+  }
+  return "…"
+}
+
 function fitted(context, text, room) {
   if (context.measureText(text).width <= room) return text
   let short = text

@@ -31,6 +31,10 @@ function mountWindow(root, where) {
   const grids = Object.fromEntries(
     ["values", "weights", "products"].map((name) => [name, mountGrid(find(`[data-grid="${name}"]`), pointTerm)]),
   )
+  const showSums = mountSums(find(".parts"), (n) => {
+    chosen = n
+    show()
+  })
   hub.timings ??= []
   find(".hint").hidden = hintSeen()
   find(".hint").textContent = byTouch()
@@ -80,8 +84,8 @@ function mountWindow(root, where) {
 
   function showConv() {
     const cell = convCell(spec, plane, cursor.row, cursor.column)
-    const part = cell.parts[Math.min(chosen, cell.parts.length - 1)]
-    const now = spec.parts[Math.min(chosen, spec.parts.length - 1)]
+    const part = cell.parts[chosen]
+    const now = spec.parts[chosen]
     for (const [name, grid] of Object.entries(grids))
       grid.resize(part.rows, part.columns, name === "products" ? "term" : "")
     part.terms.forEach((t, n) => {
@@ -92,13 +96,12 @@ function mountWindow(root, where) {
     weighed = now
     grids.values.finish(term, `window at row ${numberText(part.terms[0].y)}, column ${numberText(part.terms[0].x)}`)
     grids.weights.finish(term, spec.parts.length > 1 ? `weights, ${part.name}` : "weights")
-    grids.products.finish(term, `${part.terms.length} products`)
-    showParts(cell.parts)
+    grids.products.finish(term, `${part.terms.length} products${part.name && `, ${part.name}`}`)
+    showSums(cell.parts, chosen, spec.combine)
     const total = find(".total")
     total.textContent = numberText(cell.sum, true)
     Object.assign(total.dataset, { stage: cursor.stage, row: cursor.row, column: cursor.column, value: cell.sum })
-    find(".sign").textContent =
-      spec.combine === "magnitude" ? "√(x² + y²)" : spec.combine === "direction" ? "angle of (x, y)" : "Σ"
+    find(".sign").textContent = signOf(cell.parts, spec.combine)
     const steps = []
     if (spec.combine === "direction") steps.push(`${degrees(cell.sum)}, 0° is right, 90° is down`)
     else {
@@ -109,9 +112,8 @@ function mountWindow(root, where) {
     }
     find(".after").textContent = steps.join(" → ")
     showTerm(part)
-    say(
-      `Row ${cursor.row}, column ${cursor.column}: ${part.terms.length} products sum to ${numberText(cell.sum)}; ${steps.join(", ")}.`,
-    )
+    const sums = sumsInWords(cell.parts, chosen, spec.combine, numberText(cell.sum), steps)
+    say(`Row ${cursor.row}, column ${cursor.column}: ${sums}`)
   }
 
   function showPool() {
@@ -124,7 +126,7 @@ function mountWindow(root, where) {
       grids.values.fill(n, c.outside ? "" : grids.values.text(c.value), color, mark)
     })
     grids.values.finish(term, `${rows} × ${columns} cells at row ${cell.cells[0].y}, column ${cell.cells[0].x}`)
-    find(".parts").replaceChildren()
+    showSums([])
     grids.weights.resize(0, 0)
     weighed = null
     grids.products.resize(0, 0)
@@ -149,30 +151,6 @@ function mountWindow(root, where) {
     say(
       `Pool row ${cursor.row}, column ${cursor.column}: ${spec.pool.kind === "max" ? "largest" : "mean"} of ${cell.count} cells is ${numberText(cell.result)}.`,
     )
-  }
-
-  function showParts(parts) {
-    const holder = find(".parts")
-    if (parts.length < 2) return holder.replaceChildren()
-    if (holder.children.length !== parts.length) {
-      holder.replaceChildren(
-        ...parts.map((_, n) => {
-          const button = document.createElement("button")
-          button.type = "button"
-          button.onclick = () => {
-            chosen = n
-            show()
-          }
-          return button
-        }),
-      )
-    }
-    parts.forEach((part, n) => {
-      const button = holder.children[n]
-      button.textContent = `${part.name} ${numberText(part.sum, true)}`
-      button.dataset.value = part.sum
-      button.setAttribute("aria-pressed", String(n === chosen))
-    })
   }
 
   function pointTerm(n) {

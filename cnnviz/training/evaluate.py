@@ -204,7 +204,7 @@ def _largest_face(pixels: Pixels) -> Pixels | None:
         found = faces.find(small, (pixels.shape[0], pixels.shape[1]))
     if not found:
         return None
-    return face.crop(pixels, max(found, key=lambda one: one.box[2] * one.box[3]))
+    return face.crop(pixels, found[face.largest([one.box for one in found])])
 
 
 def _own(folder: Path, dataset: Dataset) -> Split | None:

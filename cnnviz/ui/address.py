@@ -11,6 +11,8 @@ import streamlit as st
 
 from cnnviz.ui import frame, history
 
+_CHANGED = "changed"  # key of the entry that stands for what the page has made of a choice
+
 
 def kept(param: str, default: str = "", known: Container[str] | None = None) -> str:
     """The value of `?param=`; change it by assigning to st.session_state[param] before this call, or in a callback.
@@ -42,24 +44,30 @@ def choice(
     on_change: Callable[[], None],
     then: Callable[[], None],
     width: int | Literal["stretch"] = "stretch",
+    changed_to: str = "",
 ) -> str:
     """A selectbox over `options` (key -> label) for the key in `?param=`; an unknown key counts as the default.
 
     The page calls `kept(param, default)` before it. After a change by hand `on_change` runs, then the new key is put
-    where `kept` finds it, then `then` runs, which may name the fragment to run again.
+    where `kept` finds it, then `then` runs, which may name the fragment to run again. changed_to: what the box shows,
+    as one entry more, where the page has changed what was chosen so that its label is no longer true.
     """
     asked = str(st.session_state.get(param) or default)
     known = asked if asked in options else default
-    st.session_state[f"{param}_shown"] = known
+    labels = ({_CHANGED: changed_to} if changed_to else {}) | dict(options)
+    st.session_state[f"{param}_shown"] = _CHANGED if changed_to else known
 
     def changed() -> None:
+        if st.session_state[f"{param}_shown"] == _CHANGED:  # it is what it was
+            return
         on_change()
         st.session_state[param] = st.session_state[f"{param}_shown"]
         then()
 
     st.selectbox(
-        label, list(options), format_func=options.__getitem__, key=f"{param}_shown", on_change=changed, width=width
+        label, list(labels), format_func=labels.__getitem__, key=f"{param}_shown", on_change=changed, width=width
     )
     if asked != known:
-        st.caption(f"The link asks for “{frame.escape(asked[:30])}”, which is not in this list.")
+        used = frame.escape(changed_to or options[known])
+        st.caption(f"The link asks for “{frame.escape(asked[:30])}”, which is not in this list; “{used}” is used.")
     return known

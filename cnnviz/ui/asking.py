@@ -67,6 +67,16 @@ def telling() -> Iterator[Say]:
         place.empty()
 
 
+def watch() -> None:
+    """Run the page anew once the engine is ready; draws nothing."""
+
+    def look() -> None:
+        if engine.state().ready:
+            st.rerun()
+
+    st.fragment(look, run_every=EVERY)()
+
+
 def waiting(height: int) -> None:
     """What stands until the engine is ready: an outline of so many pixels, and why; then the page runs anew."""
 

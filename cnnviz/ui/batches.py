@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from cnnviz import engine, many, samples
+from cnnviz import engine, face, many, samples
 from cnnviz.cards import Card
 from cnnviz.data.archive import open_archive
 from cnnviz.data.arrangement import beside, natural, shown
@@ -257,9 +257,8 @@ def strange_folders(given: Given, labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def largest(faces: Sequence[FaceAnswer]) -> int:
-    """Which of a photo's faces its folder's name is taken to be about: the largest, of equals the first; not empty."""
-    areas = [w * h for _, _, w, h in (one.box for one in faces)]
-    return areas.index(max(areas))
+    """Which of a photo's faces its folder's name is taken to be about: see `cnnviz.face.largest`."""
+    return face.largest([one.box for one in faces])
 
 
 def csv_text(rows: Sequence[Row], card: Card, sure_from: float, true: Sequence[int | None]) -> str:

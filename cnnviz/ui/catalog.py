@@ -71,10 +71,17 @@ def choose(known: Mapping[str, Network]) -> Network:
         st.session_state[PARAM] = first
     asked = address.kept(PARAM, first)
     chosen = known[address.choice("Network", PARAM, _titles(known), first, _nothing, _nothing)]
-    if asked not in known and not frame.faces() and asked in _all(st.session_state.get("owner", ""))[0]:
+    if asked not in known and say_hidden(asked):
         st.session_state[_REFUSED] = asked
-        st.caption(frame.escape(face.OFF))
     return chosen
+
+
+def say_hidden(key: str) -> bool:
+    """Say so, if it is a network for faces that is not in the list since these are switched off here."""
+    hidden = not frame.faces() and key in _all(st.session_state.get("owner", ""))[0]
+    if hidden:
+        st.caption(frame.escape(face.OFF))
+    return hidden
 
 
 def _titles(known: Mapping[str, Network]) -> dict[str, str]:
@@ -93,6 +100,12 @@ def in_hand(known: Mapping[str, Network]) -> Network:
 
 def _first(known: Mapping[str, Network]) -> str:
     return FIRST if FIRST in known else next(iter(known))
+
+
+def for_pictures(owner: str) -> Network | None:
+    """The network in hand, if it looks at whole pictures, else the first that does; None where there is none."""
+    known = {key: one for key, one in networks(owner)[0].items() if one.card.task != "face"}
+    return in_hand(known) if known else None
 
 
 def _nothing() -> None:

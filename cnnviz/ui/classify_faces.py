@@ -75,7 +75,9 @@ def _road(owner: str, digest: str, network: Network, sure_from: float) -> None:
             return
         answer = answers[number - 1]
         note = f'<p class="quiet">{face_choice.NOTE}</p>'
-        st.html(classify_photo.says(card, answer, sure_from, _avatar(card, answer, sure_from), note))
+        side = face.within(found[number - 1]).box[2]
+        shown_as = _avatar(card, answer, sure_from)
+        st.html(classify_photo.says(card, answer, sure_from, shown_as, note, (side, side)))
     taken, _ = face_choice.taken(photo, card)
     classify_mistakes.drawer(owner, taken.digest, network, sure_from)
 

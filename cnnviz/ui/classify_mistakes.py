@@ -55,7 +55,8 @@ def drawer(owner: str, digest: str, network: Network, sure_from: float) -> None:
     digest: of the photo as the network takes it, as face_choice.taken gives it.
     """
     cover = "eyes or mouth" if network.card.task == "face" else "a patch"
-    label = f"**Classic mistakes**: swap colors, turn the photo, cover {cover} … and see what becomes of the answer"
+    first = "swap colors" if network.card.preprocessing.color == "rgb" else "make it darker"
+    label = f"**Classic mistakes**: {first}, turn the photo, cover {cover} … and see what becomes of the answer"
     place = st.expander(label, key="mistakes", bind="query-params")
     if place.open:
         with place:

@@ -22,6 +22,7 @@ ROOM = 320  # px of the photo and of the input
 BARS = 5
 ANSWER_HEIGHT = 244  # px of headline and bars, so that nothing jumps when they come
 _CUT = 0.005  # share of a side that may be missing without a word
+_ENLARGED = 4  # times: beyond it nearly all of what the network gets was made up between pixels
 
 Answer = NDArray[np.float64]  # (classes,)
 
@@ -63,6 +64,18 @@ def fitting(photo: Photo, preprocessing: Preprocessing) -> str:
     if preprocessing.fit == "stretch" and not same:
         return "All of it goes in, squashed into the network’s frame."
     return "All of it goes in."
+
+
+def enlarged(height: int, width: int, preprocessing: Preprocessing) -> str:
+    """A sentence where so small a picture goes in that it says little, else ""; height, width: of the picture."""
+    _, _, tall, wide = preprocessing.window(height, width)
+    times = (preprocessing.height / tall, preprocessing.width / wide)
+    if (min(times) if preprocessing.fit == "letterbox" else max(times)) <= _ENLARGED:  # bars fill the rest
+        return ""
+    return (
+        f"It was enlarged from {wide} × {tall} to {preprocessing.width} × {preprocessing.height} pixels, so the answer "
+        "means little; give it a larger picture."
+    )
 
 
 def array(pixels: Pixels, alt: str, room: int = ROOM) -> str:
@@ -156,11 +169,18 @@ def ask(
     return found
 
 
-def says(card: Card, answer: Answer, sure_from: float, beside: str = "", note: str = "") -> str:
-    """The answer: headline, bars, and what it is worth. beside, note: HTML beside the headline and below it. HTML."""
+def says(
+    card: Card, answer: Answer, sure_from: float, beside: str = "", note: str = "", size: tuple[int, int] | None = None
+) -> str:
+    """The answer: headline, bars, and what it is worth. beside, note: HTML beside the headline and below it. HTML.
+
+    size: height and width of the picture that was answered, for a word where it is too small.
+    """
     head = headline(card.labels, answer, sure_from)
     if beside:
         head = f'<div class="beside">{beside}<div>{head}</div></div>'
+    if size is not None and (small := enlarged(*size, card.preprocessing)):
+        note = f'<p class="why">{text(small)}</p>{note}'
     shares = bars(card.labels, answer, sure_from)
     return f'{head}{note}{shares}<p class="quiet">{worth(card, answer)}</p>'
 

@@ -10,12 +10,12 @@ from cnnviz import display, face, many
 from cnnviz.cards import Card
 from cnnviz.face import Face
 from cnnviz.images import Photo, Pixels
-from cnnviz.ui import address, faces, frame
+from cnnviz.ui import address, faces, frame, strip
 
 PARAM = "face"
 PART = "faces"  # of a page, in the engine's line
 NOTE = "The expression in this picture, not a feeling."
-_OF = "face_of"  # in the session: digest of the photo that the choice is for
+_OF = "face_of"  # in the session: digest of the photo that the choice is for, or OWN where that is not there yet
 _CROP = 96  # pixels of a face in a list: 48 on the page, sharp on dense screens
 _HERE = Path(__file__).parent
 _faces = st.components.v2.component(
@@ -28,10 +28,15 @@ _faces = st.components.v2.component(
 
 
 def kept(photo: Photo) -> None:
-    """Keep `?face=`; it comes before all that asks for `number`. Another photo begins with its first face again."""
-    if st.session_state.get(_OF, photo.digest) != photo.digest:
+    """Keep `?face=`; it comes before all that asks for `number`. Another photo begins with its first face again.
+
+    The face of a link to one's own photo waits until that is there.
+    """
+    own = st.session_state.get("picture") == strip.OWN
+    held = st.session_state.get(_OF, photo.digest)
+    if held != photo.digest and not (held == strip.OWN and own):
         st.session_state[PARAM] = ""
-    st.session_state[_OF] = photo.digest
+    st.session_state[_OF] = strip.OWN if own and strip.own(st.session_state.get("owner", "")) is None else photo.digest
     address.kept(PARAM)
 
 
@@ -44,7 +49,7 @@ def number(count: int) -> int:
 def missing(count: int) -> str:
     """A sentence where the address asks for a face that is not there, or ""."""
     asked = str(st.session_state.get(PARAM) or "")
-    if asked in ("", str(number(count))):
+    if asked in ("", str(number(count))) or st.session_state.get(_OF) == strip.OWN:  # of that the strip says it all
         return ""
     there = "1 face was" if count == 1 else f"{count} faces were"
     return f"The link asks for face {asked[:20]}, and {there} found in this photo; this is the first."

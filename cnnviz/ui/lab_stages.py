@@ -38,8 +38,7 @@ def kernel_grid(
     elif grid.ndim == 3:
         sub = f"plane {('R', 'G', 'B')[plane or 0]}; all three are summed"
     else:
-        preset = weights.CHOICES[hand.choice].partition(":")[0]
-        sub = "click a weight to change it" if hand.edited is None else f"edited, was {preset}"
+        sub = "click a weight to change it" if hand.edited is None else weights.name(hand)
     return {
         "title": "Kernel",
         "sub": sub,
@@ -273,7 +272,7 @@ def draw_comparison(walked: road.Road, choice: str) -> None:
     scale = display.signed_scale(max(display.limit(first), display.limit(second)))
     difference = first - second
     maps = (
-        ("This kernel", "", first, scale),
+        ("This kernel", weights.name(weights.hand()), first, scale),
         (kernel.label, "", second, scale),
         ("Difference", "this − other", difference, display.signed_scale(display.limit(difference))),
     )

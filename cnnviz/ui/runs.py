@@ -28,6 +28,10 @@ DATA: Mapping[str, str] = {
     "fashion_mnist": "Fashion-MNIST, clothes",
     "cifar10": "CIFAR-10, everyday things",
 }
+_NOT_HERE = (
+    "This run cannot be opened here: only the browser that started it can do so, and only until the run is deleted; "
+    "open the link in that browser, or press “All runs” for your own."
+)
 _LONGEST_NAME = 60
 _OPEN_RECORDS = 8  # runs whose events are held in memory, read so far
 
@@ -52,10 +56,13 @@ def queue() -> Queue:
 
 def find(run_id: str, owner: str) -> tuple[Run, State]:
     """The owner's run of this id and its state; RecordError in the same words if there is none or it is another's."""
-    run = record.find(root(), run_id)
+    try:
+        run = record.find(root(), run_id)
+    except RecordError:
+        raise RecordError(_NOT_HERE) from None
     state = run.state()
     if state.owner != owner:
-        raise RecordError("There is no such run here; it may have been deleted.")
+        raise RecordError(_NOT_HERE)
     return run, state
 
 

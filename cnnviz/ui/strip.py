@@ -79,6 +79,11 @@ def chosen(owner: str, choice: object) -> images.Photo:
     return samples.photo(str(choice) if choice in known else known[0])
 
 
+def own(owner: str) -> images.Photo | None:
+    """The owner's own photo, if there is one."""
+    return PHOTOS.get(owner)
+
+
 def caption(photo: images.Photo) -> str:
     """One line that says which picture this is and what was done to it, as Markdown."""
     height, width = photo.pixels.shape[:2]

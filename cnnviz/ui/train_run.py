@@ -25,7 +25,7 @@ def show(owner: str, run_id: str) -> None:
     try:
         run, state = runs.find(run_id, owner)
     except RecordError as error:
-        frame.heading("Train", "A run’s address opens in the browser that started it, and in no other.")
+        st.title("Train", anchor=False)
         frame.problem(str(error), "run")
         train_results.all_runs()
         return

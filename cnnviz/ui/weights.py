@@ -53,9 +53,19 @@ def hand() -> Hand:
     if not text or pair(choice):
         return Hand(choice, None)
     try:
-        return Hand(choice, _read(text))
+        edited = _read(text)
     except ValueError:  # `problem` says so
         return Hand(choice, None)
+    return Hand(choice, None if np.array_equal(edited, filters.PRESETS[choice].weights) else edited)
+
+
+def name(in_hand: Hand) -> str:
+    """What the kernel is called: "Sobel x", "Sobel x, edited", or "Own kernel" where it has another size."""
+    preset = CHOICES[in_hand.choice].partition(":")[0]
+    if in_hand.edited is None:
+        return preset
+    same_size = in_hand.edited.shape[:2] == filters.PRESETS[in_hand.choice].weights.shape[:2]
+    return f"{preset}, edited" if same_size else "Own kernel"
 
 
 def problem() -> str:
