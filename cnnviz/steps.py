@@ -202,8 +202,14 @@ def sentence(step: Step) -> str:  # noqa: PLR0911 (one for each form)
 
 
 def share(part: float) -> str:
-    """0..1 as "91.3 %"."""
-    return f"{number(part * 100)} %"
+    """0..1 as "91.3 %", which no line breaks: three digits, and never an exponent; the browser's side is shares.js."""
+    if not math.isfinite(part):
+        return number(part)
+    if 0 < part < 0.001:
+        return "<\u00a00.1\u00a0%"
+    if 0.9995 <= part < 1:
+        return ">\u00a099.9\u00a0%"
+    return f"{number(100 * part, 3)}\u00a0%"
 
 
 def _plus(bias: float | None) -> str:

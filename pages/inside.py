@@ -1,6 +1,6 @@
 """Inside the network: every map of every layer at work on the picture in hand, from input to answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -17,6 +17,7 @@ from cnnviz.ui import (
     inside_answer,
     inside_ask,
     inside_layer,
+    inside_pairs,
     inside_sides,
     inside_state,
     inside_view,
@@ -26,6 +27,7 @@ from cnnviz.ui import (
 from cnnviz.ui import card as card_view
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.inside_ask import Subject
+from cnnviz.ui.inside_pairs import Row
 from cnnviz.ui.inside_state import KEPT, MAPS, OPENED, TRACE
 
 STYLE = frame.ROOT / "cnnviz" / "ui" / "inside.css"
@@ -59,9 +61,12 @@ def inside(owner: str, digest: str) -> None:
         with st.container(width=260):
             network = catalog.choose(known)
         with st.container(width=260):
+            asked = inside_state.value("beside")
             beside = address.choice(
                 "Beside it", "beside", inside_sides.sides(owner, network, known), "", _nothing, _nothing
             )
+            if asked != beside and asked.startswith("network:"):
+                catalog.say_hidden(asked.removeprefix("network:"))
         with st.container(width=560):
             st.caption(worth(network))
     of_faces = "face" in (network.card.task, inside_sides.task_beside(beside, known))
@@ -77,14 +82,19 @@ def inside(owner: str, digest: str) -> None:
         frame.problem(inside_sides.EMPTY, "beside")
     st.html(JUMPS)
     if other is not None:
-        st.markdown(inside_sides.side(subject))
-    parts.network("network_maps", inside_layer.NETWORK, inside_layer.open_from("network_maps"))
-    st.html(ANCHOR.format("answer"))
-    parts.answer("network_answer", "inside_answer", pick_from("network_answer"))
+        inside_sides.choose_whole()
+    here, there = inside_sides.places(other is not None)
+    with here:
+        if other is not None:
+            st.markdown(inside_sides.side(subject))
+        parts.network("network_maps", inside_layer.NETWORK, inside_layer.open_from("network_maps"))
+        st.html(ANCHOR.format("answer"))
+        parts.answer("network_answer", "inside_answer", pick_from("network_answer"))
     if other is not None:
-        st.markdown(inside_sides.side(other))
-        parts.network("beside_maps", "inside_beside", inside_layer.open_from("beside_maps"))
-        parts.answer("beside_answer", "inside_beside_answer", pick_from("beside_answer"))
+        with there:
+            st.markdown(inside_sides.side(other))
+            parts.network("beside_maps", "inside_beside", inside_layer.open_from("beside_maps"))
+            parts.answer("beside_answer", "inside_beside_answer", pick_from("beside_answer"))
     maps(owner, digest)
     st.html(ANCHOR.format("layer"))
     opened(owner, digest)
@@ -128,9 +138,19 @@ def maps(owner: str, digest: str) -> None:
         nodes: tuple[Node, ...] = ()
         try:
             nodes = inside_ask.nodes(subject)
-            look = draw(subject, inside_layer.NETWORK, "inside_answer", "maps")
+            look, screen = looked(subject)
+            here: Sequence[Row] = ()
             if other is not None:
-                draw(other, "inside_beside", "inside_beside_answer", "maps_beside", same(subject, other))
+                there: Sequence[Row] = ()
+                other_look, other_screen = looked(other, same(subject, other))
+                if not inside_sides.whole():
+                    here, there = inside_pairs.rows(screen, other_screen, same(subject, other))
+            draw(subject, look, screen, inside_layer.NETWORK, "inside_answer", "maps", here)
+            if other is not None:
+                at = inside_pairs.counterpart(there, inside_state.opened(screen)[0])
+                blocks = ("inside_beside", "inside_beside_answer", "maps_beside")
+                draw(other, other_look, other_screen, *blocks, there, at, not same(subject, other))
+                alone((subject, screen, here), (other, other_screen, there))
         except inside_ask.Problem as error:
             frame.problem(str(error), "network")
     switched(look)
@@ -141,29 +161,53 @@ def maps(owner: str, digest: str) -> None:
         frame.problem(sentence, "link")
 
 
+def alone(*sides: tuple[Subject, Screen, Sequence[Row]]) -> None:
+    """Which maps of either network stand beside none of the other's."""
+    titles = [subject.network.card.title for subject, _, _ in sides]
+    for (_, screen, rows), title, other in zip(sides, titles, titles[::-1], strict=True):
+        nodes = [maps.node for maps in screen.layers]
+        if rows and (said := inside_pairs.unmatched(nodes, rows, title, other)):
+            st.caption(frame.escape(said))
+
+
 def same(subject: Subject, other: Subject) -> bool:
     """Whether two pictures are in one network; what is switched off in it is so in no other."""
     return subject.network.key == other.network.key
 
 
-def draw(subject: Subject, block: str, answer_block: str, key: str, switches: bool = True) -> Look:
-    """Send a network's maps and its answer; gives how it is looked at."""
-    look, screen = looked(subject, switches)
-    fits = screen.levels is not None
-    tiles = None if fits else inside_ask.tiles(subject, look, screen)
-    fields = inside_ask.all_fields(subject) if fits else None
+def draw(
+    subject: Subject,
+    look: Look,
+    screen: Screen,
+    block: str,
+    answer_block: str,
+    key: str,
+    rows: Sequence[Row] = (),
+    at: str | None = None,
+    second: bool = False,
+) -> None:
+    """Send a network's maps and its answer.
+
+    rows: the layers that stand in its column. at: the opened one, if known. second: it is another network beside ours.
+    """
     layer, explicit = inside_state.opened(screen)
+    layer = at or layer
     seen = Look(look.range, look.off, look.linear)  # the class is not to be seen on the maps
     opened_now = (layer, explicit, inside_state.channel(screen, screen.maps(layer)))
-    identity = f"{hash((subject.identity, seen)):x}"
-    data = inside_view.network_block(block, screen, identity, opened_now, dict(look.off), tiles, fields)
+    identity = f"{hash((subject.identity, seen, tuple(rows))):x}"
+    if rows:
+        data = inside_pairs.column(block, subject, look, screen, rows, opened_now, identity, second)
+    else:
+        fits = screen.levels is not None
+        tiles = None if fits else inside_ask.tiles(subject, look, screen)
+        fields = inside_ask.all_fields(subject) if fits else None
+        data = inside_view.network_block(block, screen, identity, opened_now, dict(look.off), tiles, fields)
     parts.draw(f"drawn_{key}", data)
     before = None
     if any(look.switches):
         before = inside_ask.screen(subject, Look(look.range, chosen=look.chosen)).answer
     answer = inside_answer.answer_part(screen.answer, before, subject.network.card.threshold)
     parts.draw(f"drawn_{key}_answer", parts.Body().block(answer_block, answer=answer))
-    return look
 
 
 def switched(look: Look) -> None:

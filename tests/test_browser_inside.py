@@ -302,8 +302,61 @@ def test_a_narrow_screen_stacks_the_layers_and_never_scrolls_sideways(
         context.close()
 
 
-def test_two_networks_stand_side_by_side(page: Any, server: Server) -> None:
-    open_inside(page, server, beside="network:cats-dogs", layer="block_1_conv_2")
+def sides(page: Any, which: str) -> list[Any]:
+    """Boxes of the two canvases that stand beside each other."""
+    keys = {"network": ("network_maps", "beside_maps"), "channel": ("layer_channel", "beside_channel")}[which]
+    return [page.locator(f".st-key-{key} [data-testid=map]").first.bounding_box() for key in keys]
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1280, 2), (768, 2), (390, 1)])
+def test_layers_that_compare_stand_on_one_line_and_on_a_phone_below_each_other(
+    chromium: Any, server: Server, width: int, columns: int
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    try:
+        page = context.new_page()
+        open_inside(page, server, beside="network:cats-dogs")
+        both = "['inside', 'inside_beside'].map(b => cnnvizHub.blocks.get(b)?.network)"
+        page.wait_for_function(f"{both}.every(n => n?.paired) && cnnvizHub.blocks.has('inside_layer_beside')")
+        settle(page)
+        for which in ("network", "channel"):
+            one, two = sides(page, which)
+            if columns == 2:
+                assert abs(one["y"] - two["y"]) < 2, which
+                assert one["x"] + one["width"] <= two["x"], which
+                assert abs(one["height"] - two["height"]) < 2, which
+            else:
+                assert one["y"] + one["height"] <= two["y"], which
+        wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+        assert wide <= width
+        rows = page.evaluate(f"{both}.map(n => n.layers.map(l => l.name))")
+        assert rows[0] == ["input", "conv_1", "block_1_relu_2", "block_3_relu_2", "block_5_relu_2"]
+        assert rows[1] == ["input", "conv_1", "block_2_relu_2", "block_3_relu_2", "block_4_relu_2"]
+    finally:
+        context.close()
+
+
+def test_choosing_a_layer_of_either_column_opens_both_that_stand_there(page: Any, server: Server) -> None:
+    open_inside(page, server, beside="network:cats-dogs")
+    page.wait_for_function("cnnvizHub.blocks.get('inside_beside')?.network.paired")
+    settle(page)
+    opened = "['inside_layer', 'inside_layer_beside'].map(b => cnnvizHub.blocks.get(b)?.channel.name).join()"
+    for column, keys, names in (
+        ("beside_maps", ("Home", "ArrowDown", "ArrowDown"), "block_1_relu_2,block_2_relu_2"),
+        ("network_maps", ("End",), "block_5_relu_2,block_4_relu_2"),
+    ):
+        page.locator(f".st-key-{column} [data-testid=map]").focus()
+        for key in (*keys, "Enter"):
+            page.keyboard.press(key)
+        page.wait_for_function(f"(names) => {opened} === names", arg=names)
+        settle(page)
+        assert query(page)["layer"] == names.split(",")[0]
+        frames = [page.locator(f".st-key-{key} .opened").bounding_box() for key in ("network_maps", "beside_maps")]
+        assert abs(frames[0]["y"] - frames[1]["y"]) < 2, "the same row of both is marked"
+
+
+def test_all_layers_of_two_networks_stand_below_each_other(page: Any, server: Server) -> None:
+    open_inside(page, server, beside="network:cats-dogs", layer="block_1_conv_2", whole="1")
     page.wait_for_function("['inside_beside', 'inside_layer_beside'].every(b => cnnvizHub.blocks.has(b))")
     settle(page)
     names = page.evaluate("['inside', 'inside_beside'].map(b => cnnvizHub.blocks.get(b).network.layers.length)")
@@ -336,3 +389,76 @@ def test_another_sample_is_drawn_and_how_long_it_took(page: Any, server: Server,
     assert min(times) < 15_000  # on the busiest machine; the goal on an idle one is 500, as the benchmarks measure
     body = page.evaluate("cnnvizHub.blocks.get('inside').body.length")
     assert body < 400_000
+
+
+STROKES = "".join(
+    (ROOT / "cnnviz" / "microscope" / name).read_text(encoding="utf-8") for name in ("hub.js", "strokes.js")
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "room", "most", "expected"),
+    [
+        (["conv 1", "dense 1"], 12, 1, [["conv 1"], ["dense 1"]]),
+        (["block 2 shortcut conv", "block 2 shortcut bn"], 14, 1, [["block…ut conv"], ["block…tcut bn"]]),
+        (
+            ["block 2 shortcut conv", "block 2 shortcut bn", "block 12 add"],
+            14,
+            2,
+            [["block 2", "shortcut conv"], ["block 2", "shortcut bn"], ["block 12 add"]],
+        ),
+        (["a very long first part end", "a very long other part end"], 12, 1, None),
+        (["xxxxxxxxxxxxxxxx1yyyyyyyyyyyyyyyy", "xxxxxxxxxxxxxxxx2yyyyyyyyyyyyyyyy"], 10, 2, None),
+        (["same name", "same name"], 6, 1, None),
+    ],
+)
+def test_names_that_do_not_fit_are_cut_so_that_no_two_read_the_same(
+    page: Any, names: list[str], room: int, most: int, expected: Any
+) -> None:
+    found = page.evaluate(
+        f"([names, room, most]) => {{{STROKES}; const measureText = (text) => ({{ width: text.length }});"
+        "const context = { measureText }; return distinct(context, names, names.map(() => room), most) }",
+        [names, room, most],
+    )
+    assert all(len(line) <= room for lines in found for line in lines)
+    assert len({str(lines) for lines in found}) == len(set(names))
+    assert expected is None or found == expected
+
+
+@pytest.mark.parametrize("width", [572, 344, 200])
+def test_rows_of_two_columns_are_equally_high_whoever_has_more_maps(page: Any, width: int) -> None:
+    source = (ROOT / "cnnviz" / "microscope" / "layout.js").read_text(encoding="utf-8")
+    counts = [(3, 1), (16, 4), (9, 16), (8, 8), (1, 16)]
+    columns = [[{"picture": {"count": one}, "room": two} for one, two in pairs]
+               for pairs in (counts, [pair[::-1] for pair in counts])]  # fmt: skip
+    found = page.evaluate(
+        f"([columns, width]) => {{{source}; return columns.map((layers) => arrange(layers.map((layer, n) => "
+        "({ ...layer, name: `${n}`, group: `${n}`, inputs: [] })), width, true, true)) }",
+        [columns, width],
+    )
+    tops = [[head["y"] for head in one["heads"]] for one in found]
+    assert tops[0] == tops[1]
+    assert found[0]["height"] == found[1]["height"]
+    for one, column in zip(found, columns, strict=True):
+        assert [sum(tile["layer"] == n for tile in one["tiles"]) for n in range(5)] == [
+            layer["picture"]["count"] for layer in column
+        ]
+        assert all(tile["x"] + tile["width"] <= width for tile in one["tiles"])
+
+
+def test_a_road_says_what_it_shows_and_a_name_in_full(page: Any, server: Server) -> None:
+    open_inside(page, server, network="cats-dogs", picture="cat")
+    note = page.locator(".st-key-network_maps .note")
+    assert note.inner_text() == (
+        "Of each layer one map is shown, its strongest; choose a layer to see all its 16 to 128 maps."
+    )
+    canvas(page, "network").scroll_into_view_if_needed()
+    box = canvas(page, "network").bounding_box()
+    titles = set()
+    for x in range(20, 1100, 40):
+        page.mouse.move(box["x"] + x, box["y"] + 28)
+        titles.add(canvas(page, "network").get_attribute("title"))
+    assert {"conv 1", "block 1 conv 1"} <= titles
+    page.mouse.move(box["x"] + 160, box["y"] + 60)
+    assert "strongest of 16 maps: channel" in page.locator(".st-key-network_maps .here").inner_text()
+    assert not canvas(page, "network").get_attribute("title")

@@ -1,13 +1,15 @@
 """In a real browser with the real engine: from a class's probability down to a pixel, each sum checked on the way."""
 
 import math
+import re
 import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlparse
 
+import numpy as np
 import pytest
-from conftest import Server, address, open_page, settle, until
+from conftest import ROOT, Server, address, open_page, settle, until
 
 from cnnviz import steps
 
@@ -177,6 +179,106 @@ def test_a_pixel_that_is_clicked_shows_what_it_reaches_and_a_cell_there_goes_on(
     assert node == "conv_1"
     assert (abs(index[0] - 10), abs(index[1] - 20)) <= (1, 1)
     checked(page)
+
+
+WIDE = "document.querySelector('[data-testid=stMain]').scrollWidth"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_scrolls_sideways_however_much_the_rest_of_the_terms_is(
+    chromium: Any, server: Server, width: int
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    try:
+        page = context.new_page()
+        open_trace(page, server, "block_2_conv_1:3.3.5")
+        page.evaluate("""() => {
+          const { body, ...rest } = cnnvizHub.blocks.get("trace")
+          const block = { body, ...JSON.parse(JSON.stringify(rest)) }
+          const most = Math.max(...block.step.parts.map((part) => Math.abs(part.sum)))
+          block.step.restParts = { count: 500, sum: 6 * most }
+          cnnvizHub.blocks.set("trace", { ...block, turn: "another" })
+          document.dispatchEvent(new CustomEvent("cnnviz:block", { detail: { block: "trace" } }))
+        }""")
+        row = trace(page).get_by_test_id("rest")
+        until(lambda: "the other 500 channels together" in row.inner_text(), "the rest")
+        assert page.evaluate(WIDE) <= width
+        track, bar = row.locator(".track"), row.locator(".bar")
+        assert track.get_attribute("title") == "6 times as long as there is room for"
+        assert bar.evaluate("e => e.classList.contains('cut')")
+        boxes = track.bounding_box(), bar.bounding_box()
+        assert boxes[1]["x"] + boxes[1]["width"] <= boxes[0]["x"] + boxes[0]["width"] + 1
+        assert not trace(page).locator(".part .bar.cut").count()
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_while_it_plays_nothing_scrolls_sideways(chromium: Any, server: Server, width: int) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    try:
+        page = context.new_page()
+        open_trace(page, server)
+        page.evaluate(f"""() => {{
+          globalThis.widest = 0
+          const look = () => {{ widest = Math.max(widest, {WIDE}); requestAnimationFrame(look) }}
+          look()
+        }}""")
+        trace(page).get_by_test_id("play").click()
+        trace(page).locator(".speed").select_option("10")
+        trace(page).locator("[data-testid=sum][data-form=photo]").wait_for()
+        settle(page)
+        assert page.evaluate("widest") <= width
+    finally:
+        context.close()
+
+
+def test_a_share_has_one_style_and_all_its_digits_on_its_title(page: Any, server: Server) -> None:
+    open_trace(page, server)
+    starts = trace(page).locator(".start")
+    shares = {b.inner_text(): b.get_attribute("title") for b in starts.all()}
+    assert len(shares) == 10
+    little = [title for text, title in shares.items() if "<\u00a00.1\u00a0%" in text]
+    assert little
+    for title in shares.values():
+        assert re.fullmatch(r"\d+(\.\d+)?\u00a0%", title), title
+    total = sum(float(title.rstrip("\u00a0%")) for title in shares.values())
+    assert total == pytest.approx(100, abs=1e-3)
+    assert all(0 < float(title.rstrip("\u00a0%")) < 0.1 for title in little)
+    starts.last.click()
+    trace(page).locator("[data-testid=sum][data-form=softmax]").wait_for()
+    assert trace(page).get_by_test_id("sum").inner_text() == "<\u00a00.1\u00a0%"
+    assert trace(page).get_by_test_id("sum").get_attribute("title") == list(shares.values())[-1]
+    text = trace(page).inner_text()
+    assert not re.search(r"e[−-]?\d+\s*%", text), text
+    exact = re.search(r"= (\S+), which is <\u00a00.1\u00a0%", trace(page).locator(".equals").inner_text())[1]
+    number = float(exact.replace("−", "-"))
+    assert 100 * number == pytest.approx(float(list(shares.values())[-1].rstrip("\u00a0%")), rel=1e-3)
+
+
+SHARES = "".join(
+    (ROOT / "cnnviz" / "microscope" / name).read_text(encoding="utf-8") for name in ("hub.js", "shares.js")
+)
+
+
+def test_the_browser_writes_shares_as_python_does(page: Any) -> None:
+    random = np.random.default_rng(3)
+    parts = [
+        *random.uniform(0, 1, 200),
+        *10.0 ** random.uniform(-12, 0, 200),
+        0.0,
+        0.001,
+        0.0005,
+        0.9995,
+        1 - 1e-9,
+        1.0,
+    ]
+    texts, exact = page.evaluate(
+        f"(parts) => {{{SHARES}; return [parts.map(percent), parts.map(exactPercent)] }}", [float(p) for p in parts]
+    )
+    assert texts == [steps.share(float(part)) for part in parts]
+    for part, text in zip(parts, exact, strict=True):
+        assert float(text.removesuffix("\u00a0%")) == pytest.approx(100 * float(part), rel=1e-6)
 
 
 @pytest.mark.parametrize(

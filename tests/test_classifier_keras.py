@@ -207,6 +207,21 @@ def two_inputs() -> Any:
     return keras.Model([one, two], keras.layers.Dense(3, "softmax")(mean))
 
 
+def two_answers() -> Any:
+    import keras
+
+    picture = keras.Input((8, 8, 3))
+    mean = keras.layers.GlobalAveragePooling2D()(picture)
+    return keras.Model(picture, [keras.layers.Dense(3, "softmax")(mean), keras.layers.Dense(2, "softmax")(mean)])
+
+
+def row() -> Any:
+    import keras
+
+    numbers = keras.Input((64,))
+    return keras.Model(numbers, keras.layers.Dense(3, "softmax")(numbers))
+
+
 def maps() -> Any:
     import keras
 
@@ -241,8 +256,20 @@ def run_out_of_range() -> Any:
         (with_model(lambda: made((16, 16, 3))), "takes 16 × 16 × 3 pictures, and its card says 8 × 8 × 3"),
         (with_model(lambda: made((None, None, 1))), "takes any × any × 1 pictures"),
         (with_model(lambda: made(outputs=1, end="sigmoid")), "has 1 outputs, and its card names 3 classes"),
-        (with_model(two_inputs), "one picture (height, width, channels) and one row"),
-        (with_model(maps), "one picture (height, width, channels) and one row"),
+        (
+            with_model(two_inputs),
+            "net/model.keras is a network that wants 2 inputs at the same time, and this app shows a network one "
+            "picture; choose a network with one input.",
+        ),
+        (
+            with_model(two_answers),
+            "gives 2 answers at the same time, and this app reads one; choose a network with one",
+        ),
+        (
+            with_model(row),
+            "wants 64 numbers, and this app shows a network a picture, which is height × width × colors;",
+        ),
+        (with_model(maps), "answers with 6 × 6 × 3 numbers, and this app reads one number for each class; choose"),
         (with_model(lambda_layer), "program code of its own"),
         (with_model(own_class), "program code of its own"),
         (with_model(lambda: made(end="linear")), "no probabilities"),

@@ -409,7 +409,11 @@ def by_code(keras):
 @pytest.mark.parametrize(
     ("make", "act", "words"),
     [
-        (two_inputs, lambda f, m: f.nodes(m), "takes 2 inputs"),
+        (
+            two_inputs,
+            lambda f, m: f.nodes(m),
+            "wants 2 inputs at the same time, and this app shows a network one picture; choose a",
+        ),
         (by_code, lambda f, m: f.nodes(m), "program code"),
         (None, lambda f, m: f.layer(m, "nobody"), "no layer 'nobody'"),
         (None, lambda f, m: f.outputs(m, picture((5, 4, 1))), "takes 4 × 4 × 1 numbers, and got 5 × 4 × 1"),

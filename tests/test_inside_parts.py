@@ -6,6 +6,7 @@ The engine is one of random numbers (small_network.py).
 import json
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,14 @@ from PIL import Image
 from small_network import LABELS, NODES, READY, Engine
 
 from cnnviz import engine, samples
+from cnnviz.cards import FILE, read_card
 from cnnviz.engine import EngineError
-from cnnviz.graph import Answer, Look, Screen
+from cnnviz.graph import Answer, Look, Node, Screen
 from cnnviz.networks import NetworkError
-from cnnviz.ui import inside_parts, inside_state, inside_take, inside_view, inside_words
+from cnnviz.ui import inside_pairs, inside_parts, inside_state, inside_take, inside_view, inside_words
+from cnnviz.ui.catalog import Network
+from cnnviz.ui.inside_ask import Subject
+from cnnviz.ui.inside_pairs import Row
 from cnnviz.ui.inside_words import Place
 
 PICTURE = np.full((32, 32, 3), 3, np.uint8)
@@ -274,3 +279,122 @@ def test_several_channels_are_switched_off_one_by_one_and_on_again(monkeypatch: 
     assert inside_state.linear() == ("dense_1",)
     inside_state.reset()
     assert (inside_state.off(), inside_state.linear()) == ({}, ())
+
+
+def nodes(*sides: int | tuple[int, str]) -> list[Node]:
+    """A network of layers with maps of these sides, "conv 8" on the first of 8 × 8, and so on; 0 for a vector."""
+    found = [Node("in", "InputLayer", "", (), (64, 64, 3), 0, "", 0, "")]
+    for one in sides:
+        side, kind = one if isinstance(one, tuple) else (one, "ReLU")
+        shape = (side, side, 4) if side else (4,)
+        found.append(Node(f"{kind} {len(found)}", kind, "", (found[-1].name,), shape, 0, "", 0, ""))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "expected"),
+    [
+        # the last of each size; 28 is nearest to 32 and 32 to 28; 112 and 56 are nearest to 32, too, and stay alone
+        (
+            nodes((32, "Conv2D"), 32, 16, 16, 8, 0),
+            nodes((112, "Conv2D"), 56, 28, 14, 7, 7, 0),
+            [("in", "in"), ("Conv2D 1", "Conv2D 1"), ("ReLU 2", "ReLU 3"), ("ReLU 4", "ReLU 4"), ("ReLU 5", "ReLU 6")],
+        ),
+        # a network beside itself: each size once, and the first convolution is not named twice
+        (nodes((8, "Conv2D"), 4, 0), nodes((8, "Conv2D"), 4, 0), [("in",) * 2, ("Conv2D 1",) * 2, ("ReLU 2",) * 2]),
+        # without a convolution there is no first one, and without maps only what goes in
+        (nodes(8, 0), nodes((9, "Conv2D"), 0), [("in", "in"), ("ReLU 1", "Conv2D 1")]),
+        (nodes(0, 0), nodes((9, "Conv2D"), 0), [("in", "in")]),
+        # sizes that come back are one size: its last layer
+        (nodes(8, 4, 8), nodes(8, 4), [("in", "in"), ("ReLU 3", "ReLU 1"), ("ReLU 2", "ReLU 2")]),
+    ],
+)
+def test_layers_compare_by_the_nearest_size_of_maps(here: Any, there: Any, expected: Any):
+    assert inside_pairs.pairs(here, there) == expected
+    assert inside_pairs.pairs(there, here) == [(two, one) for one, two in expected]
+
+
+@pytest.mark.parametrize(
+    ("shown", "words"),
+    [
+        (["in", "ReLU 1", "ReLU 2", "ReLU 3"], ""),
+        (
+            ["in", "ReLU 2"],
+            "Left out are the maps of 112 × 112 and 28 × 28 of “Here”: “There” has none left to compare them with.",
+        ),
+        (
+            ["in", "ReLU 2", "ReLU 3"],
+            "Left out are the maps of 112 × 112 of “Here”: “There” has none left to compare them with.",
+        ),
+    ],
+)
+def test_what_stands_beside_nothing_is_said(shown: list[str], words: str):
+    rows = [Row(name, (), "", 0) for name in shown]
+    assert inside_pairs.unmatched(nodes(112, 56, 28, 0), rows, "Here", "There") == words
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_column_shows_the_strongest_maps_of_its_layers_and_room_for_the_others(
+    small: Engine, monkeypatch: pytest.MonkeyPatch, fits: bool
+):
+    small.fits = fits
+    monkeypatch.setattr(inside_pairs, "MOST", 3)
+    folder = Path(__file__).resolve().parents[1] / "models" / "objects"
+    network = Network("objects", read_card(folder / FILE), folder, False)
+    subject = Subject.of(network, samples.photo("cat"), "me", "", lambda _: None)
+    screen = small.screen(subject.picture, Look())
+    shown = next(row.channels for row in inside_pairs.rows(screen, screen)[0] if row.name == "conv_1")
+    rows = [Row("input", (0, 1, 2), "in", 1), Row("conv_1", shown, "other", 9)]
+    data = inside_pairs.column("inside", subject, Look(), screen, rows, ("conv_1", True, 2), "1", True)
+    length = int.from_bytes(data[:4], "little")
+    header, body = json.loads(data[4 : 4 + length])["network"], data[4 + length :]
+    assert header["paired"]
+    assert [(one["name"], one["peer"], one["room"], one["count"]) for one in header["layers"]] == [
+        ("input", "in", 1, 3),
+        ("conv_1", "other", 9, 4),
+    ]
+    layer, maps = header["layers"][1], screen.maps("conv_1")
+    weakest = int(np.argmin(np.abs(maps.mean)))
+    assert layer["shown"] == [one for one in range(4) if one != weakest]
+    picture = layer["picture"]
+    levels = np.frombuffer(body, np.uint8, 3 * 32 * 32, picture["at"]).reshape(3, 32, 32)
+    all_ = small.mosaic(subject.picture, Look(), "conv_1", "index").levels
+    expected = [all_[32 * (one // 2) :, 32 * (one % 2) :][:32, :32] for one in layer["shown"]]
+    np.testing.assert_array_equal(levels, expected)
+    means = np.frombuffer(body, np.float32, 12, layer["statsAt"]).reshape(4, 3)[2]
+    np.testing.assert_array_equal(means, maps.mean[layer["shown"]])
+
+
+@pytest.mark.parametrize(("same", "expected"), [(False, ((0, 1), (2, 3))), (True, ((0, 3), (0, 3)))])
+def test_two_pictures_in_one_network_are_compared_on_the_same_channels(
+    small: Engine, monkeypatch: pytest.MonkeyPatch, same: bool, expected: Any
+):
+    monkeypatch.setattr(inside_pairs, "MOST", 2)
+
+    def with_means(*means: float) -> Screen:
+        screen = small.screen(PICTURE, Look())
+        layers = [
+            replace(one, mean=np.array(means, np.float32)) if one.node.name == "conv_1" else one
+            for one in screen.layers
+        ]
+        return replace(screen, layers=tuple(layers))
+
+    found = inside_pairs.rows(with_means(-9, 3, 1, 0), with_means(1, 2, 3, -8), same)
+    both = [next(row for row in column if row.name == "conv_1") for column in found]
+    assert tuple(row.channels for row in both) == expected
+    assert [row.room for row in both] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("sides", "words"),
+    [
+        (nodes(8, 4, 0), "Of each layer one map is shown, its strongest; choose a layer to see all its 4 maps."),
+        (nodes(0, 0), ""),
+    ],
+)
+def test_a_road_says_that_it_shows_one_map_of_many(small: Engine, sides: Any, words: str):
+    like = small.screen(PICTURE, Look()).maps("relu_1")
+    layers = [replace(like, node=one, height=one.size[0], width=one.size[1], channels=one.size[2]) for one in sides]
+    assert inside_view.stand_ins(layers) == words
+    more = [replace(one, channels=64) if one.node.inputs and one.height == 4 else one for one in layers]
+    assert inside_view.stand_ins(more) == words.replace("all its 4", "all its 4 to 64")

@@ -13,11 +13,11 @@ from conftest import PATIENCE
 from small_network import NODES, READY, Engine
 from streamlit.testing.v1 import AppTest
 
-from cnnviz import engine
+from cnnviz import engine, face
 from cnnviz.engine import EngineError, State
 from cnnviz.graph import Look
 from cnnviz.networks import NetworkError
-from cnnviz.ui import asking, inside_ask, trace_view
+from cnnviz.ui import asking, face_choice, inside_ask, inside_pairs, trace_view
 
 pytestmark = pytest.mark.pages
 ROOT = Path(__file__).resolve().parents[1]
@@ -213,15 +213,21 @@ def test_whatever_the_page_waits_for_it_says_so(small: Engine):
     assert small.silent == []
 
 
-def test_two_pictures_stand_side_by_side():
+def test_two_pictures_stand_side_by_side(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(inside_pairs, "MOST", 2)
     app = opened(beside="picture:cat", layer="relu_1", map="2")
     assert not app.exception
     found = blocks(app)
     assert {"inside", "inside_beside", "inside_layer", "inside_layer_beside"} <= set(found)
+    assert len(app.columns) == 4  # of the networks, and of the opened layer
     one, two = found["inside_layer"], found["inside_layer_beside"]
     assert (two["channel"]["name"], two["channel"]["channel"]) == ("relu_1", 2)
     assert (inside_picture(one) != inside_picture(two)).any()
     assert not two["mosaic"]["switchable"]
+    # it is the same network, so that a layer and a channel of either are to be had in both
+    both = [found[block]["network"]["layers"] for block in ("inside", "inside_beside")]
+    assert {layer["peer"] for layer in both[1]} == {None}
+    assert [layer["shown"] for layer in both[0]] == [layer["shown"] for layer in both[1]]
 
 
 def test_two_networks_stand_side_by_side_on_layers_that_compare():
@@ -230,6 +236,47 @@ def test_two_networks_stand_side_by_side_on_layers_that_compare():
     found = blocks(app)
     assert found["inside_layer_beside"]["channel"]["name"] == "block_1_conv"
     assert "**Cats and dogs**" in " ".join(m.value for m in app.markdown)
+    for block in ("inside", "inside_beside"):
+        network = found[block]["network"]
+        assert network["paired"]
+        compared = ["input", "conv_1", "block_1_add"]  # what goes in, the first convolution, the last of 32 × 32
+        peers = compared if block == "inside_beside" else [None] * 3
+        assert [layer["name"] for layer in network["layers"]] == compared
+        assert [layer["peer"] for layer in network["layers"]] == peers
+    assert any("stand side by side" in one.value for one in app.caption)
+
+
+def test_all_layers_of_both_are_to_be_had_one_network_below_the_other():
+    app = opened(beside="network:cats-dogs")
+    app.toggle(key="whole_shown").set_value(True).run()
+    assert app.query_params["whole"] == "1"
+    assert not app.columns
+    found = blocks(app)
+    assert all(len(found[block]["network"]["layers"]) == len(NODES) for block in ("inside", "inside_beside"))
+    app.toggle(key="whole_shown").set_value(False).run()
+    assert "whole" not in app.query_params
+    assert blocks(app)["inside"]["network"]["paired"]
+    assert "whole_shown" not in [one.key for one in opened(whole="1").toggle]  # nothing stands beside it
+
+
+@pytest.mark.parametrize(
+    ("beside", "switch", "said"),
+    [
+        ("network:emotions", "off", True),
+        ("network:emotions", "on", False),
+        ("network:nowhere", "off", False),
+        ("picture:cat", "off", False),
+    ],
+)
+def test_that_a_network_for_faces_cannot_stand_beside_is_said_where_they_are_switched_off(
+    monkeypatch: pytest.MonkeyPatch, beside: str, switch: str, said: bool
+):
+    monkeypatch.setenv(face.SWITCH, switch)
+    monkeypatch.setattr(face_choice, "row", lambda _: None)
+    monkeypatch.setattr(face_choice, "taken", lambda photo, *_: (photo, None))
+    app = opened(beside=beside)
+    assert not app.exception
+    assert (face.OFF in [one.value.replace("\\", "") for one in app.caption]) == said
 
 
 def test_a_network_too_large_for_a_screen_becomes_a_road_of_one_map_a_layer(small: Engine):
@@ -240,7 +287,8 @@ def test_a_network_too_large_for_a_screen_becomes_a_road_of_one_map_a_layer(smal
     assert not network["fits"]
     assert all(layer["picture"]["count"] == 1 for layer in network["layers"])
     pictured = [layer["pictured"].partition(":")[0] for layer in network["layers"]]
-    assert pictured == ["strongest"] * 5 + ["all units"] * 3
+    assert pictured == ["strongest of 3 maps"] + ["strongest of 4 maps"] * 4 + ["all units"] * 3
+    assert network["note"] == "Of each layer one map is shown, its strongest; choose a layer to see all its 4 maps."
     asked = [name for name in small.asked if name in ("inside.tiles", "inside.array")]
     assert asked == ["inside.tiles"]  # once, and not layer by layer
 

@@ -98,7 +98,7 @@ def step(form: Form, **more: object) -> Step:
         (step("terms", bias=None, count=1024), "1,024 products sum to −2.5."),
         (step("pool", combine="largest", result=3.0), "the largest of 144 numbers is 3."),
         (step("terms", combine="product", result=6.0, count=2), "the product of 2 numbers is 6."),
-        (step("softmax", combine="share", result=0.913, count=10), "is 91.3 % of the sum of all 10 exponentials."),
+        (step("softmax", combine="share", result=0.913, count=10), "is 91.3\u00a0% of the sum of all 10 exponentials."),
         (step("line"), "2 × −1.5 plus 0.5 is 0."),
         (step("line", bias=-0.5), "2 × −1.5 minus 0.5 is 0."),
         (step("function", activation="ReLU"), "ReLU of 2 is 0."),
@@ -166,3 +166,24 @@ def test_without_a_trail_the_classes_are_sent_the_likeliest_first() -> None:
 def test_the_same_trace_has_the_same_turn_and_another_one_another() -> None:
     turns = [message(made)[0]["turn"] for made in (step("line"), step("line"), step("line", bias=1.0))]
     assert turns[0] == turns[1] != turns[2]
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        (0.0, "0 %"),
+        (3.708e-6, "< 0.1 %"),
+        (1e-300, "< 0.1 %"),
+        (0.00099999, "< 0.1 %"),
+        (0.001, "0.1 %"),
+        (0.0004 + 0.0123, "1.27 %"),
+        (0.59171, "59.2 %"),
+        (0.99949, "99.9 %"),
+        (0.9995, "> 99.9 %"),
+        (1 - 1e-12, "> 99.9 %"),
+        (1.0, "100 %"),
+        (math.nan, "NaN"),
+    ],
+)
+def test_a_share_never_has_an_exponent_and_is_all_or_nothing_only_where_it_is(part: float, text: str) -> None:
+    assert steps.share(part) == text.replace(" ", "\u00a0")

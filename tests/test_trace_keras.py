@@ -96,6 +96,10 @@ def map_layers(random: np.random.Generator) -> list[Callable[[Any], Any]]:
         layers.MaxPooling2D(**pool),
         layers.AveragePooling2D(**pool),
         layers.BatchNormalization(scale=pick(True, False), center=pick(True, True, False)),
+        layers.LayerNormalization(axis=pick(-1, [1, 2, 3], [2, 3]), center=pick(True, True, False)),
+        layers.LayerNormalization(axis=pick(1, [1, 3]), scale=pick(True, True, False)),
+        layers.GroupNormalization(groups=pick(1, 2), scale=pick(True, True, False), center=pick(True, True, False)),
+        layers.GroupNormalization(groups=-1),
         layers.ReLU(max_value=pick(None, 1.0), negative_slope=pick(0.0, 0.1), threshold=pick(0.0, 0.2)),
         layers.LeakyReLU(0.3),
         layers.ELU(0.7),
@@ -248,6 +252,21 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Callable[..., Any]], Callable[...
         "_batch_norm",
         lambda old: lambda layer, *rest: old(_Without(layer, epsilon=0.0), *rest),
     ),
+    "mean of one axis only": (
+        "arithmetic",
+        "_layer_norm",
+        lambda old: lambda layer, *rest: old(_Without(layer, axis=layer.axis[-1:], gamma=None, beta=None), *rest),
+    ),
+    "mean of all groups": (
+        "arithmetic",
+        "_group_norm",
+        lambda old: lambda layer, *rest: old(_Without(layer, groups=1), *rest),
+    ),
+}
+OF_KINDS = {
+    "_batch_norm": "BatchNormalization",
+    "_layer_norm": "LayerNormalization",
+    "_group_norm": "GroupNormalization",
 }
 
 
@@ -269,6 +288,7 @@ def small_network() -> Any:
     x = layers.Conv2D(4, 3, padding="same", dilation_rate=2, activation="relu")(given)
     x = layers.BatchNormalization()(layers.Conv2D(4, 3, strides=2, padding="same")(x))
     x = layers.AveragePooling2D(3, 1, "same")(x)
+    x = layers.GroupNormalization(2)(layers.LayerNormalization([1, 3], scale=False, center=False)(x))
     return randomized(keras.Model(given, layers.Dense(3)(layers.Flatten()(x))))
 
 
@@ -295,7 +315,7 @@ def test_broken_arithmetic_is_caught(name: str, monkeypatch: pytest.MonkeyPatch)
         module, function, mutate = MUTATIONS[name]
         target = {"windows": windows, "arithmetic": arithmetic}[module]
         if function.startswith("_"):  # the kinds are looked up in a table
-            monkeypatch.setitem(arithmetic._KINDS, "BatchNormalization", mutate(getattr(target, function)))
+            monkeypatch.setitem(arithmetic._KINDS, OF_KINDS[function], mutate(getattr(target, function)))
         else:
             monkeypatch.setattr(target, function, mutate(getattr(target, function)))
     elif name == "bias dropped":
@@ -351,6 +371,9 @@ def test_a_pixel_reaches_only_cells_that_see_it(name: str) -> None:
     one = scene_of(name)
     for pixel in ((0, 0), (6, 5), (12, 10)):
         for found in scenes.reached(one, Place(scenes.input_of(one), (*pixel, 0))):
+            if found.place is None:  # cropped away, or between the windows of a stride
+                assert found.count == 0
+                continue
             top, left, bottom, right = scenes.reach_of(one, found.place)
             assert top <= pixel[0] < bottom, found
             assert left <= pixel[1] < right, found
@@ -487,12 +510,32 @@ def test_a_kind_that_is_not_known_says_so_and_ends_the_trace_with_its_value() ->
     trace = net("trace")
 
     given = keras.Input((6, 6, 3))
-    model = keras.Model(given, layers.Dense(3)(layers.LayerNormalization(name="odd")(layers.Flatten()(given))))
+    model = keras.Model(given, layers.Dense(3)(layers.UnitNormalization(name="odd")(layers.Flatten()(given))))
     one = scene(model, Preprocessing(6, 6), LABELS)
     step = trace.step_at(one, Place("odd", (5,)))
     assert (step.form, step.follow, step.terms) == ("end", None, ())
     assert step.value == step.result == one.arrays["odd"][5]
-    assert "does not know the arithmetic of the layer kind LayerNormalization" in step.end
+    assert "does not know the arithmetic of the layer kind UnitNormalization" in step.end
+
+
+def test_a_normalization_says_of_what_its_mean_and_variance_are() -> None:
+    import keras
+    from keras import layers
+
+    trace = net("trace")
+
+    given = keras.Input((6, 4, 3))
+    x = layers.LayerNormalization(name="cell")(layers.Conv2D(4, 1)(given))
+    x = layers.GroupNormalization(2, name="group")(x)
+    one = scene(keras.Model(given, layers.Dense(3)(layers.Flatten()(x))), Preprocessing(6, 4), LABELS)
+    # a cell's four channels; two channels of 6 × 4 cells
+    for name, count, along in (("cell", 4, np.s_[2, 3, :]), ("group", 48, np.s_[..., 2:])):
+        step = trace.step_at(one, Place(name, (2, 3, 3)))
+        assert f"Mean and variance are of {count} numbers of this picture, x among them." in step.note
+        values = one.arrays[one.nodes[name].inputs[0]][along].astype(np.float64)
+        assert dict(step.numbers)["mean"] == pytest.approx(values.mean())
+        assert dict(step.numbers)["variance"] == pytest.approx(values.var())
+        assert step.follow == Place(one.nodes[name].inputs[0], (2, 3, 3))
 
 
 @pytest.mark.parametrize("switched", [Look(linear=("conv_1",)), Look(off={"conv_1": [2]}), Look(linear=("dense_1",))])

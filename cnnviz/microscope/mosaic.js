@@ -164,7 +164,8 @@ function mountMosaic(root, where) {
     kernels = data.kernels && sheetOf(data.kernels, block.body)
     if (cursor !== null && cursor >= data.order.length) cursor = null
     canvas.setAttribute("aria-label", data.alt)
-    mode.hidden = !data.switchable
+    mode.hidden = !data.switchable && !data.level
+    mode.classList.toggle("level", data.level)
     find(".range").textContent = data.scale.text
     find(".bar").style.background = `linear-gradient(to right, ${data.scale.bar})`
     find(".legend").textContent = data.legend

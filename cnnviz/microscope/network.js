@@ -33,7 +33,7 @@ function mountNetwork(root, where) {
 
   function draw() {
     if (!data || !holder.clientWidth) return
-    plan = arrange(data.layers, holder.clientWidth, data.fits)
+    plan = arrange(data.layers, holder.clientWidth, data.fits, data.paired)
     const start = performance.now()
     const [context, dense] = sized(canvas, holder.clientWidth, plan.height)
     const style = getComputedStyle(holder)
@@ -51,6 +51,7 @@ function mountNetwork(root, where) {
     }
     context.globalAlpha = 1
     context.textBaseline = "alphabetic"
+    nameHeads(context, font, dense)
     for (const head of plan.heads) writeHead(context, head, ink, muted, font, dense)
     const free = [-9, -9, -9] // right ends of the numbers in the lines under the bars
     for (const bar of plan.bars) {
@@ -80,11 +81,19 @@ function mountNetwork(root, where) {
     ;(hub.timings ??= {}).network = performance.now() - start
   }
 
+  // What stands over each layer: its name, where there is no room for that cut so that no two read the same.
+  function nameHeads(context, font, dense) {
+    const heads = plan.kind === "columns" ? [] : plan.heads
+    context.font = `600 ${13 * dense}px ${font}`
+    const words = distinct(context, heads.map((head) => data.layers[head.layer].title), heads.map((head) => head.width * dense), plan.kind === "road" ? 2 : 1)
+    heads.forEach((head, n) => { head.lines = words[n] })
+  }
+
   function writeHead(context, head, ink, muted, font, dense) {
     const layer = data.layers[head.layer]
     const now = layer.name === data.opened
     context.fillStyle = ink
-    context.font = `${now ? "600 " : ""}${head.upright ? 12 : 13}px ${font}`.replace(/(\d+)px/, (_, n) => `${n * dense}px`)
+    context.font = `${now ? "600 " : ""}${(head.upright ? 12 : 13) * dense}px ${font}`
     if (head.upright) {
       context.save()
       context.translate((head.x + head.width / 2 + 4) * dense, (head.y + head.height - 2) * dense)
@@ -93,11 +102,11 @@ function mountNetwork(root, where) {
       context.restore()
       return
     }
-    const words = fitted(context, plan.kind === "columns" ? layer.short : layer.title, head.width * dense)
-    const base = (head.y + (plan.kind === "columns" ? head.height - 4 : 14)) * dense
-    context.fillText(words, head.x * dense, base)
+    const lines = head.lines ?? [fitted(context, layer.short, head.width * dense)]
+    const base = (head.y + head.height - (plan.kind === "columns" ? 4 : 6)) * dense
+    lines.forEach((line, n) => context.fillText(line, head.x * dense, base - (lines.length - 1 - n) * 15 * dense))
     if (head.shape) {
-      const from = context.measureText(words).width + 8 * dense
+      const from = context.measureText(lines[0]).width + 8 * dense
       context.font = `${12 * dense}px ${font}`
       context.fillStyle = muted
       const text = `${layer.shape} · ${layer.scale.text}`
@@ -128,7 +137,8 @@ function mountNetwork(root, where) {
   function point() {
     const tile = cursor && plan && data.layers[cursor.layer] ? tileOf(cursor) : null
     place(lit, tile, 2)
-    card.hidden = !tile || plan.kind === "rows"
+    card.hidden = !tile || (plan.kind === "rows" && !data.paired)
+    canvas.title = tile && cursor.head ? data.layers[tile.layer].title : "" // it may be cut
     words = tile ? describe(tile) : null
     canvas.dataset.layer = tile ? data.layers[tile.layer].name : ""
     canvas.dataset.channel = tile ? channelOf(tile) : ""
@@ -170,7 +180,7 @@ function mountNetwork(root, where) {
       if (layer.vector) lines.push(`value ${numberText(mean)}`)
       else {
         lines.push(`${numberText(least)} … ${numberText(largest)}`, `mean ${numberText(mean)}`)
-        lines.push(`${share(zeros)} of the cells are 0`)
+        lines.push(`${percent(zeros)} of the cells are 0`)
       }
     }
     lines.push(layer.shape)
@@ -203,8 +213,6 @@ function mountNetwork(root, where) {
     const x = right + wide <= holder.clientWidth ? right : Math.max(0, tile.x - wide - 12)
     card.style.transform = `translate(${x}px, ${clamp(tile.y + tile.height / 2 - high / 2, 0, Math.max(0, plan.height - high))}px)`
   }
-
-  const share = (part) => `${part > 0 && part < 0.001 ? "< 0.1" : numberText(100 * part, false, 3)} %`
 
   function move(to, keys) {
     const same = to?.layer === cursor?.layer && to?.n === cursor?.n && keys === byKeys
@@ -262,12 +270,12 @@ function mountNetwork(root, where) {
   }
 
   function open({ layer, n, head }) {
-    const { name, count, shown, folded } = data.layers[layer]
+    const { name, peer, count, shown, folded } = data.layers[layer]
     const channel = plan.kind === "road" || head || folded || count === 1 ? null : shown?.[n] ?? n
     data = { ...data, opened: name, explicit: true, channel: channel ?? data.channel }
     draw()
     wait()
-    part.send("open", { layer: name, channel })
+    part.send("open", { layer: peer ?? name, channel: peer ? null : channel })
   }
 
   function close() {
@@ -309,6 +317,7 @@ function mountNetwork(root, where) {
       if (cursor && !data.layers[cursor.layer]) cursor = null
     }
     canvas.setAttribute("aria-label", data.alt)
+    find(".note").textContent = data.note
     find(".marks").textContent = data.legend
     draw()
   }

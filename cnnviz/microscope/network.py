@@ -8,8 +8,9 @@ picture  {"rows", "columns", "count": maps one after the other, "at": offset of 
          colors, or null where the levels are RGB}
 scale    {"text": "±1.3" or "0 … 1", "bar": stops of a CSS gradient}
 network  {"id": of the numbers in it; the same id is not unpacked twice, "fits": whether every map has come (else one a
-         layer), "layers": [layer], "opened": name of a layer or "", "explicit": whether somebody asked for it,
-         "channel": of it, "alt", "hint", "legend": what the marks mean}
+         layer), "paired": whether these are the layers that compare with another column's, "layers": [layer],
+         "opened": name of a layer or "", "explicit": whether somebody asked for it, "channel": of it, "alt", "hint",
+         "legend": what the marks mean, "note": what of the layers is shown, or ""}
 layer    {"name", "title": "block 1 conv 2", "short": "conv", "group", "block": name of the group, "inputs": names,
          "shape": "32 × 32 × 16", "count": channels, "vector": maps are single cells, "picture", "scale",
          "shown": channel of each map or null where they are all, "pictured": which map stands for the layer, "units":
@@ -18,10 +19,12 @@ layer    {"name", "title": "block 1 conv 2", "short": "conv", "group", "block": 
          of each, "whole": whether the picture has a level for each cell, "fieldsAt": offset of int16 ("height" +
          "width", 2), what of the input each row and column sees, of a vector each unit twice, or null,
          "marks": a letter a map, "n" NaN, "d" dead, "s" saturated, ".", "words": of these,
-         "off": channels}; the part answers with the trigger "open" {"layer", "channel" or null}, "" to close
+         "off": channels, "room": maps that the layer beside it in the other column shows, "peer": its name, or null: to
+         be opened in its stead}; the part answers with the trigger "open" {"layer", "channel" or null}, "" to close
 mosaic   {"name", "picture": of all tiles, "tile": [rows, columns], "across": tiles a row, "order": channel by place,
-         "words", "marks": by place, "off", "channel", "switchable", "kernels": a picture with a kernel a channel or
-         null, "scale", "legend", "alt", "hint"}; triggers "open" and "switch" {"layer", "channel", "off"}
+         "words", "marks": by place, "off", "channel", "switchable", "level": whether room is kept for the button that
+         it lacks, "kernels": a picture with a kernel a channel or null, "scale", "legend", "alt", "hint"}; triggers
+         "open" and "switch" {"layer", "channel", "off"}
 channel  {"name", "channel", "title", "sub", "shape", "range", "bar", "picture", "valuesAt": offset of float32 (rows,
          columns), "signed", "alt", "hint", "pin": [row, column] or null, "photo": a picture with the same texts,
          "fields": {"rows": [[first, past the last]], "columns", "vector"} or null, "single": one cell,
@@ -45,7 +48,7 @@ _network = st.components.v2.component(
     "cnnviz_network",
     html=_read("network.html"),
     css=_read("network.css"),
-    js=_read("hub.js", "tiles.js", "layout.js", "strokes.js", "cell.js", "network.js"),
+    js=_read("hub.js", "shares.js", "tiles.js", "layout.js", "strokes.js", "cell.js", "network.js"),
 )
 _mosaic = st.components.v2.component(
     "cnnviz_mosaic",

@@ -57,6 +57,7 @@ function mountTrace(root, where) {
     const total = find(".total")
     const big = ["sum", "product"].includes(step.combine) && step.form !== "end" ? step.total : step.result
     total.textContent = step.combine === "share" ? percent(step.result) : numberText(big, step.combine === "sum")
+    total.title = step.combine === "share" ? exactPercent(step.result) : ""
     Object.assign(total.dataset, {
       value: step.total,
       result: step.result,

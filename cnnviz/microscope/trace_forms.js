@@ -9,7 +9,6 @@ function make(tag, className, text) {
   return made
 }
 
-const percent = (share) => `${numberText(share * 100)} %`
 const COMBINED = { largest: "the largest is", smallest: "the smallest is", product: "Π", share: "its share is" }
 
 function signOf(step) {
@@ -80,12 +79,17 @@ function wordsOf(term, step) {
   return `${term.name}: ${numberText(term.value)} × ${numberText(term.weight, true)} = ${numberText(term.product, true)}`
 }
 
-// A bar from the middle, to the right and red above 0, to the left and blue below; the number carries the sign.
+// A bar from the middle, to the right and red above 0, to the left and blue below; the number carries the sign. What is
+// longer than the longest of the terms, as many of them together may be, is broken off where the room ends.
 function barTo(value, most) {
   const track = make("span", "track")
   const bar = make("span", "bar")
-  const share = Number.isFinite(value) ? Math.abs(value / (most || 1)) * 50 : 50
-  bar.style.width = `${share}%`
+  const times = Number.isFinite(value) ? Math.abs(value / (most || 1)) : 1
+  bar.style.width = `${Math.min(times, 1) * 50}%`
+  if (times > 1 + 1e-9) {
+    bar.classList.add("cut")
+    track.title = `${numberText(times, false, 3)} times as long as there is room for`
+  }
   bar.style[value < 0 ? "right" : "left"] = "50%"
   bar.style.background = Number.isNaN(value) ? "#C026D3" : value < 0 ? "#2166AC" : "#B2182B"
   track.append(bar)
@@ -154,13 +158,15 @@ function shareOf(step, to) {
   step.terms.forEach((term, n) => below.append(...(n ? [document.createTextNode(" + ")] : []), power(term)))
   if (step.rest.count) below.append(` + ${numberText(step.rest.sum)} of ${step.rest.count} others`)
   fraction.append(above, below)
-  const equals = make("div", "equals", `= ${numberText(mine.product)} / ${numberText(step.total)} = ${percent(step.result)}`)
+  const equals = make("div", "equals", `= ${numberText(mine.product)} / ${numberText(step.total)} = ${numberText(step.result)}, which is ${percent(step.result)}`)
+  equals.title = exactPercent(step.result)
   const list = make("div", "terms")
   list.append(make("div", "caption", "What was given → its exponential, and its share of the sum"))
   for (const term of step.terms) {
     const share = term.product / step.total
     const row = pressed(make("button", "row"), term, step, to, `${term.name}: e to the ${numberText(term.value - less)} is ${numberText(term.product)}, ${percent(share)} of the sum`)
     row.dataset.part = term.name
+    row.title = exactPercent(share)
     const bar = make("span", "track from-left")
     const inside = make("span", "bar")
     inside.style.width = `${share * 100 || 0}%`
@@ -229,6 +235,7 @@ function startsOf(now, go) {
   made.append(make("span", "caption", "Click a number on this page to see how it was made, or start from an answer:"))
   for (const { name, probability, place } of now.starts) {
     const button = make("button", "start", `${name} ${percent(probability)}`)
+    button.title = exactPercent(probability)
     button.onclick = () => go(place)
     made.append(button)
   }

@@ -33,7 +33,7 @@ _trace = st.components.v2.component(
     "cnnviz_trace",
     html=_read("trace.html"),
     css=_read("trace.css", "trace_forms.css"),
-    js=_read("hub.js", "grid.js", "trace_forms.js", "trace_windows.js", "trace.js"),
+    js=_read("hub.js", "shares.js", "grid.js", "trace_forms.js", "trace_windows.js", "trace.js"),
 )
 
 _PALETTES = {

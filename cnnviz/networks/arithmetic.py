@@ -103,18 +103,60 @@ def _batch_norm(layer: Any, inputs: Sequence[Array], index: Index) -> Terms:
     variance = float(array_of(layer.moving_variance)[channel])
     gamma = float(array_of(layer.gamma)[channel]) if layer.scale else 1.0
     beta = float(array_of(layer.beta)[channel]) if layer.center else 0.0
-    slope = gamma / math.sqrt(variance + layer.epsilon) if variance + layer.epsilon > 0 else math.nan
-    numbers = (("mean", mean), ("variance", variance), ("gamma", gamma), ("beta", beta), ("epsilon", layer.epsilon))
+    return _normalized(index, inputs[0], mean, variance, gamma, beta, layer.epsilon)
+
+
+def _normalized(
+    index: Index,
+    array: Array,
+    mean: float,
+    variance: float,
+    gamma: float,
+    beta: float,
+    epsilon: float,
+    of: str = "",
+) -> Terms:
+    """The line of a normalization. of: a sentence on what mean and variance are of."""
+    slope = gamma / math.sqrt(variance + epsilon) if variance + epsilon > 0 else math.nan
+    numbers = (("mean", mean), ("variance", variance), ("gamma", gamma), ("beta", beta), ("epsilon", epsilon))
     return _one(
         "line",
         index,
-        inputs[0],
+        array,
         slope,
         bias=beta - mean * slope,
         bias_size=abs(beta) + abs(mean * slope),
         numbers=numbers,
-        note="(x − mean) / √(variance + epsilon) · gamma + beta, as one line x · a + b.",
+        note=f"(x − mean) / √(variance + epsilon) · gamma + beta, as one line x · a + b.{of}",
     )
+
+
+def _layer_norm(layer: Any, inputs: Sequence[Array], index: Index) -> Terms:
+    """Mean and variance are of the numbers along the layer's axes, at this cell's place on all others."""
+    if layer.rms_scaling:
+        raise Unsupported("This app does not know a layer normalization with rms_scaling.")
+    axes = [axis % (len(index) + 1) - 1 for axis in layer.axis]
+    along = inputs[0][tuple(slice(None) if n in axes else i for n, i in enumerate(index))].astype(np.float64)
+    weight = tuple(index[axis] for axis in axes)
+    gamma = 1.0 if layer.gamma is None else float(array_of(layer.gamma)[weight])
+    beta = 0.0 if layer.beta is None else float(array_of(layer.beta)[weight])
+    return _of_this_picture(index, inputs[0], along, gamma, beta, layer.epsilon)
+
+
+def _group_norm(layer: Any, inputs: Sequence[Array], index: Index) -> Terms:
+    """Mean and variance are of all places of this channel's group."""
+    axis = layer.axis % (len(index) + 1) - 1
+    channel, many = index[axis], inputs[0].shape[axis] // layer.groups
+    first = channel // many * many
+    along = np.moveaxis(inputs[0], axis, -1)[..., first : first + many].astype(np.float64)
+    gamma = float(array_of(layer.gamma)[channel]) if layer.scale else 1.0
+    beta = float(array_of(layer.beta)[channel]) if layer.center else 0.0
+    return _of_this_picture(index, inputs[0], along, gamma, beta, layer.epsilon)
+
+
+def _of_this_picture(index: Index, array: Array, along: Array, gamma: float, beta: float, epsilon: float) -> Terms:
+    of = f" Mean and variance are of {along.size:,} numbers of this picture, x among them."
+    return _normalized(index, array, float(along.mean()), float(along.var()), gamma, beta, epsilon, of)
 
 
 def _rescaling(layer: Any, inputs: Sequence[Array], index: Index) -> Terms:
@@ -223,6 +265,8 @@ _KINDS: dict[str, Callable[[Any, Sequence[Array], Index], Terms]] = {
     "Dense": _dense,
     "Softmax": _softmax,
     "BatchNormalization": _batch_norm,
+    "LayerNormalization": _layer_norm,
+    "GroupNormalization": _group_norm,
     "Rescaling": _rescaling,
     "Normalization": _normalization,
     **dict.fromkeys(_ACTIVATIONS[1:], _function),

@@ -102,10 +102,25 @@ def _why(where: str, error: str) -> str:
 
 def _check(model: Any, card: Card, where: str) -> None:
     shape, outputs = model.input_shape, model.output_shape
-    if not isinstance(shape, tuple) or not isinstance(outputs, tuple) or len(shape) != 4 or len(outputs) != 2:
+    if not isinstance(shape, tuple):  # Keras has a list or a dict of shapes where there are several
         raise NetworkError(
-            f"{where} takes {shape} and gives {outputs}; one picture (height, width, channels) and one row of "
-            "probabilities were expected."
+            f"{where} is a network that wants {len(shape)} inputs at the same time, and this app shows a network one "
+            "picture; choose a network with one input."
+        )
+    if not isinstance(outputs, tuple):
+        raise NetworkError(
+            f"{where} is a network that gives {len(outputs)} answers at the same time, and this app reads one; choose "
+            "a network with one output."
+        )
+    if len(shape) != 4:
+        raise NetworkError(
+            f"{where} is a network that wants {_times(shape[1:])} numbers, and this app shows a network a picture, "
+            "which is height × width × colors; choose a network that looks at pictures."
+        )
+    if len(outputs) != 2:
+        raise NetworkError(
+            f"{where} is a network that answers with {_times(outputs[1:])} numbers, and this app reads one number for "
+            "each class; choose a network whose last layer has one unit for each class."
         )
     if any(has not in (None, is_) for has, is_ in zip(shape[1:], card.preprocessing.shape, strict=True)):
         raise NetworkError(

@@ -147,8 +147,8 @@ def _made(model: Any, shape: Shape | None) -> Plan:
         )
     if len(model.inputs) != 1:
         raise NetworkError(
-            f"This network takes {len(model.inputs)} inputs, and only networks that take one picture can be shown "
-            "here; choose another one."
+            f"This network wants {len(model.inputs)} inputs at the same time, and this app shows a network one "
+            "picture; choose a network with one input."
         )
     tensor = model.inputs[0]
     open_, name = tuple(tensor.shape[1:]), tensor._keras_history.operation.name

@@ -11,7 +11,9 @@ from cnnviz.ui import (
     address,
     frame,
     inside_ask,
+    inside_pairs,
     inside_parts,
+    inside_sides,
     inside_state,
     inside_take,
     inside_view,
@@ -106,8 +108,12 @@ def show(subject: Subject, look: Look, screen: Screen, beside: tuple[Subject, Lo
         take = st.popover("Take it away", icon=":material/download:", type="tertiary", key="take", on_change="rerun")
     st.html(head(maps))
     controls(maps)
-    parts.mosaic("layer_mosaic", BLOCK, NETWORK, open_from("layer_mosaic"), switch_from("layer_mosaic"))
-    parts.channel("layer_channel", BLOCK, NETWORK, trace_from("layer_channel"))
+    here, there = inside_sides.places(beside is not None)
+    with here:
+        if beside is not None:
+            _which(subject, maps)
+        parts.mosaic("layer_mosaic", BLOCK, NETWORK, open_from("layer_mosaic"), switch_from("layer_mosaic"))
+        parts.channel("layer_channel", BLOCK, NETWORK, trace_from("layer_channel"))
     try:
         data = block(BLOCK, subject, look, screen, maps, number)
         if take.open:
@@ -120,7 +126,8 @@ def show(subject: Subject, look: Look, screen: Screen, beside: tuple[Subject, Lo
     if inside_state.value("reach") == EFFECTIVE and maps.node.inputs:
         _reached(subject, look, maps, number)
     if beside is not None:
-        _beside(maps, number, screen, *beside)
+        with there:
+            _beside(maps, number, screen, *beside)
 
 
 def _reached(subject: Subject, look: Look, maps: Maps, number: int) -> None:
@@ -150,14 +157,10 @@ def _held(maps: Maps, number: int) -> tuple[int, int] | None:
 
 def _beside(maps: Maps, number: int, screen: Screen, subject: Subject, look: Look, other: Screen) -> None:
     """The layer of the other side that is most like the opened one."""
-    name = comparable(maps, screen, other)
+    column = () if inside_sides.whole() else inside_pairs.rows(screen, other)[1]
+    name = inside_pairs.counterpart(column, maps.node.name) or comparable(maps, screen, other)
     there = other.maps(name)
-    st.subheader(f"Beside it: {frame.escape(inside_view.name(name))}", anchor=False)
-    st.caption(
-        frame.escape(
-            f"{subject.network.card.title} · {subject.photo.name} · {there.node.label} · {times(there.node.shape)}"
-        )
-    )
+    _which(subject, there)
     parts.mosaic("beside_mosaic", BESIDE, "inside_beside", open_from("beside_mosaic"), lambda: None)
     parts.channel("beside_channel", BESIDE, "inside_beside", lambda: None)
     same = there.node == maps.node
@@ -168,6 +171,12 @@ def _beside(maps: Maps, number: int, screen: Screen, subject: Subject, look: Loo
         frame.problem(str(error), "beside_layer")
         return
     parts.draw("drawn_layer_beside", data)
+
+
+def _which(subject: Subject, maps: Maps) -> None:
+    """What stands in a column: a layer, of which network, on what."""
+    st.markdown(f"{inside_sides.side(subject)}: {frame.escape(inside_view.name(maps.node.name))}")
+    st.caption(frame.escape(f"{maps.node.label} · {times(maps.node.shape)}"))
 
 
 def comparable(maps: Maps, screen: Screen, other: Screen) -> str:
@@ -206,7 +215,7 @@ def block(
             number,
             off,
             first,
-            switchable and bool(maps.node.inputs),
+            switchable if maps.node.inputs else None,
             inside_view.unit_names(screen, maps),
         ),
         channel=inside_parts.channel_part(

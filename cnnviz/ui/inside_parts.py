@@ -23,10 +23,13 @@ def mosaic_part(
     channel: int,
     off: Sequence[int],
     kernels: Kernels | None,
-    switchable: bool,
+    switchable: bool | None,
     units: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """All channels of a layer. kernels: a first layer's, to stand under their maps. units: of a vector, by name."""
+    """All channels of a layer. kernels: a first layer's, to stand under their maps. units: of a vector, by name.
+
+    switchable: whether channels can be switched off here; None for the input, whose never can.
+    """
     maps = mosaic.maps
     order = [int(one) for one in mosaic.order]
     letters = marks(maps)
@@ -48,7 +51,8 @@ def mosaic_part(
         "marks": "".join(letters[one] for one in order),
         "off": list(off),
         "channel": channel,
-        "switchable": switchable,
+        "switchable": bool(switchable),
+        "level": switchable is False,
         "kernels": beneath,
         "scale": {"text": range_words(maps), "bar": bar(maps)},
         "legend": legend([maps]),
@@ -172,11 +176,7 @@ def kernel_part(body: Body, kernels: Kernels, source: Maps | None) -> dict[str, 
         called = f"ch {int(origin)}"
         if from_input and source is not None:
             called = colors[int(origin)] if source.channels == len(colors) else "grey"
-        planes.append(
-            _plane(
-                body, weights, kernels.limit, int(origin), f"{called} · {number(float(f'{100 * share:.2g}'))} %", share
-            )
-        )
+        planes.append(_plane(body, weights, kernels.limit, int(origin), f"{called} · {percent(share)}", share))
     rest = f" All others together: {percent(kernels.rest / whole)}." if whole and kernels.rest > 0 else ""
     return {
         "title": "Its kernel" if from_input else "Its strongest inputs",

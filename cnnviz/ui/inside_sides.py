@@ -1,18 +1,24 @@
 """What is at work on what on /inside: the picture in hand in the chosen network, and what is compared with it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
 from cnnviz import samples
 from cnnviz.images import Photo
-from cnnviz.ui import catalog, face_choice, frame, inside_state, strip
+from cnnviz.ui import catalog, face_choice, frame, inside_pairs, inside_state, strip
 from cnnviz.ui.asking import Say
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.inside_ask import Subject
 from cnnviz.ui.store import PHOTOS
 
 OWN = f"picture:{strip.OWN}"  # value of ?beside= for a photo that only its owner can see
+COMPARED = (
+    "Layers that compare stand side by side: what goes in, the first convolution, and the last layer of each size of "
+    f"maps beside that of the nearest size, each with its {inside_pairs.MOST} strongest maps at most. Choose a layer, "
+    "and both open below with all their maps."
+)
 EMPTY = "Your own photo goes beside it: drop one on the strip. Until then nothing stands there."
 
 
@@ -27,6 +33,31 @@ def sides(owner: str, network: Network, known: dict[str, Network]) -> dict[str, 
         if key != network.key:
             found[f"network:{key}"] = f"network: {other.card.title}"
     return found
+
+
+def whole() -> bool:
+    """Whether all layers of both are to be seen, below each other, in place of those that compare."""
+    return inside_state.value("whole") == "1"
+
+
+def choose_whole() -> None:
+    """The switch for it, kept in `?whole=1`, and what is seen without it."""
+    st.session_state["whole_shown"] = whole()
+    st.toggle("All layers, one below the other", key="whole_shown", on_change=_choose_whole)
+    if not whole():
+        st.caption(COMPARED)
+
+
+def _choose_whole() -> None:
+    st.session_state["whole"] = "1" if st.session_state["whole_shown"] else ""
+
+
+def places(two: bool) -> tuple[Any, Any]:
+    """Where the one stands and where the other, if there are two: side by side, on a phone below each other."""
+    if two and not whole():
+        here, there = st.columns(2, gap="medium")
+        return here, there
+    return st.container(), st.container()
 
 
 def side(subject: Subject) -> str:

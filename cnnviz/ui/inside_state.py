@@ -13,7 +13,7 @@ from cnnviz.ui import address
 
 KEPT, MAPS, OPENED, TRACE = "inside_kept", "inside_maps", "inside_opened", "inside_trace"  # keys of the fragments
 PARAMS = {"layer": "", "map": "", "range": "inherited", "order": "index", "toward": "", "off": "", "linear": "",
-          "beside": "", "reach": "", "trace": ""}  # fmt: skip
+          "beside": "", "whole": "", "reach": "", "trace": ""}  # fmt: skip
 RANGE_WORDS = {"inherited": "inherited", "layer": "the layer’s own", "map": "each map’s own"}
 ORDER_WORDS = {
     "index": "number",

@@ -160,14 +160,14 @@ def network_block(
             tile = tiles[maps.node.name]
             known["picture"] = body.picture(tile.levels, tile.levels.shape[0], tile.levels.shape[1], palette(maps))
             known["shown"] = [tile.channel]
-            known["pictured"] = "all units" if is_vector(maps) else f"strongest: channel {tile.channel}"
+            known["pictured"] = "all units" if is_vector(maps) else _stands_for(maps, tile.channel)
             known["whole"] = is_vector(maps) or tile.levels.shape == (maps.height, maps.width)
-        known["scaleAt"] = body.place(np.concatenate([maps.low, maps.high]).astype(np.float32))
-        layers.append(_layer(maps, group) | known | {"units": unit_names(screen, maps)})
+        layers.append(layer_part(body, maps, group) | known | {"units": unit_names(screen, maps)})
     opened_name, explicit, channel = opened
     network = {
         "id": identity,
         "fits": fits,
+        "paired": False,
         "layers": layers,
         "opened": opened_name,
         "explicit": explicit,
@@ -176,8 +176,26 @@ def network_block(
         "Enter opens a layer, Escape goes back.",
         "hint": _HINT if fits else "Move over the maps. Click one to open its layer.",
         "legend": " · ".join(filter(None, (legend(screen.layers), _FLAT if _is_flat(screen.layers[0]) else ""))),
+        "note": "" if fits else stand_ins(screen.layers),
     }
     return body.block(block, network=network)
+
+
+def stand_ins(layers: Sequence[Maps]) -> str:
+    """What a road shows of each layer, and how to see the rest; "" where one map is all there is."""
+    counts = sorted(
+        {maps.channels for maps in layers if not is_vector(maps) and maps.node.inputs and maps.channels > 1}
+    )
+    if not counts:
+        return ""
+    all_ = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+    return f"Of each layer one map is shown, its strongest; choose a layer to see all its {all_} maps."
+
+
+def _stands_for(maps: Maps, channel: int) -> str:
+    if maps.channels == 1:
+        return ""
+    return f"strongest of {maps.channels:,} maps: channel {channel}"
 
 
 def _is_flat(maps: Maps) -> bool:
@@ -203,7 +221,8 @@ def is_vector(maps: Maps) -> bool:
     return maps.height == maps.width == 1
 
 
-def _layer(maps: Maps, group: str) -> dict[str, Any]:
+def layer_part(body: Body, maps: Maps, group: str) -> dict[str, Any]:
+    """A layer of the contract without its picture."""
     node = maps.node
     return {
         "name": node.name,
@@ -228,6 +247,9 @@ def _layer(maps: Maps, group: str) -> dict[str, Any]:
         "pictured": "",
         "units": None,
         "statsAt": None,
+        "scaleAt": body.place(np.concatenate([maps.low, maps.high]).astype(np.float32)),
+        "room": 0,
+        "peer": None,
         "marks": marks(maps),
         "words": {"d": _DEAD, "s": _SATURATED, "n": _NAN},
     }

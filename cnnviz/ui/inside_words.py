@@ -6,6 +6,7 @@ from math import exp, isfinite, prod
 
 import numpy as np
 
+from cnnviz import steps
 from cnnviz.display import number
 from cnnviz.graph import Maps, Screen
 
@@ -52,10 +53,8 @@ def times(shape: tuple[int, ...]) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as "9.5 %", three digits at most; "under 0.1 %" for what is little and not nothing."""
-    if not isfinite(share):
-        return "–"
-    return "under 0.1\u00a0%" if 0 < share < 0.001 else f"{number(100 * share, 3)}\u00a0%"
+    """A share as "9.5 %", as steps.share has it; "–" for none."""
+    return steps.share(share) if isfinite(share) else "–"
 
 
 def title(maps: Maps) -> str:
