@@ -47,6 +47,10 @@ class Scale:
             "#{:02x}{:02x}{:02x}".format(*row) for row in self.table[np.linspace(0, _LEVELS - 1, 9, dtype=int)]
         )
 
+    def bar(self, values: NDArray[np.floating]) -> str:
+        """The colors of these values, evenly from left to right, as color stops of a CSS gradient."""
+        return ", ".join("#{:02x}{:02x}{:02x}".format(*row) for row in colored(values, self))
+
 
 def _with_nan(colors: NDArray[Any]) -> Pixels:
     at = np.rint(np.linspace(0, len(colors) - 1, _LEVELS)).astype(int)

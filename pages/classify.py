@@ -95,7 +95,7 @@ def one(owner: str, photo: Photo, network: Network) -> None:
 owner = frame.begin()
 for name in STYLES:
     st.html(frame.ROOT / "cnnviz" / "ui" / name)
-engine.start()
+asking.stop()
 frame.heading("Classify", "Give it a picture, and see what a network takes it for, and how sure it may be.")
 networks, faults = catalog.networks(owner)
 for number, fault in enumerate(faults):

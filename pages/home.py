@@ -1,7 +1,5 @@
 """Start: the picture in hand and four doors into the laboratory, each with this picture already through it."""
 
-from html import escape
-
 import streamlit as st
 
 from cnnviz import display, engine, filters, microscope, road
@@ -17,11 +15,7 @@ PAGES = ("kernels", "inside", "classify", "train")
 def kernels(photo: Photo) -> None:
     """Edges, by three times three weights."""
     pixels = display.reduce(photo.pixels, 208)
-    try:
-        walked = road.walk(pixels, road.Settings("luminance", filters.PRESETS[KERNEL].weights, padding="same"))
-    except ValueError as error:
-        frame.problem(str(error), "door")
-        return
+    walked = road.walk(pixels, road.Settings("luminance", filters.PRESETS[KERNEL].weights, padding="same"))
     scale, _ = lab_stages.view(walked, "Signed")
     label = filters.PRESETS[KERNEL].label
     stage = lab_stages.map_stage(
@@ -33,10 +27,9 @@ def kernels(photo: Photo) -> None:
 
 def inside(owner: str, photo: Photo, network: Network) -> None:
     """The first maps of a network."""
-    question, what = "What does a network see in it?", "Maps of its first layer"
+    question, what = "What does a network see in it?", "Maps of its first convolution"
     if not engine.state().ready:
-        st.html(doors.door(question, what, f'<p class="waiting">{escape(engine.state().sentence)}</p>', ""))
-        asking.watch()
+        asking.watch(lambda state: st.html(doors.waiting(question, what, state.sentence)))
         return
     try:
         with asking.telling() as say:
@@ -49,10 +42,9 @@ def classify(photo: Photo, network: Network) -> None:
     """What it takes the picture for."""
     question, what = "What is it?", network.card.title
     if not engine.state().ready:
-        st.html(doors.door(question, what, '<p class="waiting"></p>', ""))
+        asking.watch(lambda state: st.html(doors.waiting(question, what, state.sentence)))
         return
-    note = f"<p><span>It has to choose one of its {len(network.card.labels)} classes</span></p>"
-    st.html(doors.door(question, what, doors.answer(network, photo), note))
+    st.html(doors.door(question, what, *doors.answer(network, photo)))
 
 
 def train(photo: Photo) -> None:
@@ -94,13 +86,13 @@ def show(owner: str, photo: Photo, network: Network | None) -> None:
             st.html(doors.door("What is it?", "There is no network here yet", "", ""))
         else:
             classify(photo, network)
-        words("classify", "How sure may it be? Blur the picture, cover it, and see.", "Classify", network)
+        words("classify", "How sure is it? Blur the picture or cover it, and see.", "Classify", network)
 
 
 owner = frame.begin()
 for name in STYLES:
     st.html(frame.ROOT / "cnnviz" / "ui" / name)
-engine.start()
+asking.stop()
 frame.heading(
     "A laboratory for convolutional networks",
     "Give it a picture, and open every number down to the multiply-adds that made it.",

@@ -180,7 +180,7 @@ def test_the_sums_of_three_channels_stand_under_one_another_and_make_the_sum(pag
         assert total == f"Σ R + G + B ={plus(result)}"
         biased = display.number(sum(sums) - 7)
         assert walked.feature_map[row, column] == sum(sums) - 7
-        assert after == f"− bias 7 = {biased} → ReLU → {display.number(max(0, sum(sums) - 7))}"
+        assert after == f"+ bias (−7) = {biased} → ReLU → {display.number(max(0, sum(sums) - 7))}"
         words = " + ".join(
             f"{name} {display.number(value)}{' (its 9 products are shown)' if c == shown_at else ''}"
             for c, (name, value) in enumerate(zip("RGB", sums, strict=True))
@@ -390,6 +390,27 @@ def test_it_can_be_used_by_keyboard_alone(page: Any, server: Server) -> None:
     point(page, "map", (126, 126), (4, 5))
     assert (shown(page)["row"], shown(page)["column"]) == ("4", "5")
     until(lambda: "Row 4, column 5" in page.locator(".st-key-window .say").inner_text(), "the words")
+
+
+def test_the_window_s_buttons_work_by_keyboard_and_tab_leaves_them(page: Any, server: Server) -> None:
+    open_lab(page, server)
+    window = page.locator(".st-key-window")
+    start = int(shown(page)["column"])
+    window.get_by_role("button", name="One cell to the right").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Space")
+    assert int(shown(page)["column"]) == start + 2
+    window.locator(".scrub").focus()
+    page.keyboard.press("Home")
+    assert (shown(page)["row"], shown(page)["column"]) == ("0", "0")
+    page.keyboard.press("ArrowRight")
+    assert (shown(page)["row"], shown(page)["column"]) == ("0", "1")
+    for _ in range(3):  # the last button is not always there
+        page.keyboard.press("Tab")
+    inside = (
+        "() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;"
+    )
+    assert not page.evaluate(f"{inside} return Boolean(e.closest('.st-key-window')) }}")
 
 
 def test_play_steps_and_the_scrubber_moves(page: Any, server: Server) -> None:

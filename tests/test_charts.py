@@ -196,7 +196,7 @@ def test_the_running_mean_reaches_back_half_an_epoch(step, values, steps, expect
 @pytest.mark.parametrize(
     ("share", "text"),
     [
-        (0.7816, "78.2 %"), (1, "100 %"), (0, "0 %"), (0.99996, "99.9 %"), (0.00001, "0.1 %"), (NAN, "NaN"),
+        (0.7816, "78.2 %"), (1, "100 %"), (0, "0 %"), (0.99996, "> 99.9 %"), (0.00001, "< 0.1 %"), (NAN, "NaN"),
     ],
 )  # fmt: skip
 def test_percentages_reach_the_ends_only_where_they_are_exact(share, text):

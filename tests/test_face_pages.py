@@ -236,3 +236,29 @@ def test_start_shows_the_network_in_hand_unless_that_is_for_faces(held: str, tit
     assert not app.exception
     assert title in text(app)
     assert "The networks are being loaded." in text(app)
+
+
+@pytest.mark.parametrize("key", ["objects", "second", "emotions", "nowhere"])
+def test_only_a_network_for_faces_is_said_to_be_hidden_with_them(key: str, listening: Any) -> None:
+    listening("0.0.0.0")
+    app = opened("pages/inside.py", beside=f"network:{key}")
+    assert not app.exception
+    assert (face.OFF in text(app)) == (key == "emotions")
+
+
+def test_a_door_of_start_leads_to_the_network_that_it_showed() -> None:
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=20)
+    app.session_state["owner"] = OWNER
+    app.session_state["network"] = "emotions"
+    app.switch_page("pages/home.py").run()
+    app.run()
+    app.button(key="open_inside").click().run()
+    assert app.session_state["network"] == "objects"
+
+
+def test_start_says_what_the_engine_says_until_it_is_ready(fake: Engine) -> None:
+    said = "The program that runs the networks does not start <b>."
+    fake.state = lambda: State(False, 0, said)  # type: ignore[method-assign]
+    engine.state = fake.state  # type: ignore[assignment]
+    shown = text(opened("pages/home.py"))
+    assert shown.count("does not start &lt;b&gt;.") == 2

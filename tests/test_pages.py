@@ -515,8 +515,30 @@ def test_a_photo_is_seen_by_nobody_else():
 def test_map_relu_and_pool_are_drawn_on_one_scale(view, scale):
     mounted = components(opened(KERNELS, size="16", view=view))
     for stage in ("stage_map", "stage_relu", "stage_pool"):
-        assert mounted[stage]["bar"] == scale.css
         assert mounted[stage]["picture"]["colors"] == scale.table.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("view", "ends"),
+    [
+        # by the colors of LOOK: white is 0, blue below, red above; black is 0 and below it, white 255 and above
+        ("Signed", ("blue", "red", "white", "red")),
+        ("Absolute", ("bright", "bright", "dark", "bright")),
+        ("Clipped", ("black", "white", "black", "white")),
+    ],
+)
+def test_a_color_bar_shows_the_colors_of_the_numbers_at_its_ends(view, ends):
+    def name(color: str) -> str:
+        red, green, blue = (int(color[n : n + 2], 16) for n in (1, 3, 5))
+        if view == "Absolute":
+            return "dark" if max(red, green, blue) < 80 else "bright"
+        if max(red, green, blue) - min(red, green, blue) < 16:
+            return "white" if green > 128 else "black"
+        return "red" if red > blue else "blue"
+
+    mounted = components(opened(KERNELS, size="64", view=view))
+    bars = [mounted[stage]["bar"].split(", ") for stage in ("stage_map", "stage_relu")]
+    assert tuple(name(stops[at]) for stops in bars for at in (0, -1)) == ends
 
 
 def test_words_of_a_link_are_not_read_as_markdown():
@@ -524,3 +546,22 @@ def test_words_of_a_link_are_not_read_as_markdown():
     captions = [caption.value for caption in app.caption if "not in this list" in caption.value]
     assert len(captions) == 2
     assert not any("![](" in caption or "[a](" in caption for caption in captions)
+
+
+def test_the_kernel_that_is_in_hand_already_is_nothing_to_undo():
+    app = opened(HOME).run()
+    app.button(key="open_kernels").click().run()
+    assert not components(app.switch_page(KERNELS).run())["kernel_grid"]["canUndo"]
+    app = opened(KERNELS, kernel="emboss")
+    app.switch_page(HOME).run()
+    app.button(key="open_kernels").click().run()
+    grid = components(app.switch_page(KERNELS).run())["kernel_grid"]
+    assert grid["canUndo"]
+    assert grid["weights"] == filters.PRESETS["sobel_x"].weights.tolist()
+
+
+def test_what_a_link_gave_and_could_not_be_is_not_said_again_on_the_next_visit():
+    app = opened(KERNELS, stride_y="99")
+    assert [sentence for sentence in sentences(app) if "“99” for Stride" in sentence]
+    app.switch_page(HOME).run()
+    assert not [sentence for sentence in sentences(app.switch_page(KERNELS).run()) if "“99”" in sentence]

@@ -212,7 +212,7 @@ def test_the_card_opens_with_everything_on_it():
         ((80, 40), "Cropped: 50.0 % of it, left and right"),
         ((40, 80), "Cropped: 50.0 % of it, above and below"),
         ((1, 1), "All of it goes in."),
-        ((20_000, 1), "Cropped: 99.9 % of it, left and right"),
+        ((20_000, 1), "Cropped: &gt; 99.9 % of it, left and right"),
     ],
 )
 def test_the_page_says_what_is_cut_off(size: tuple[int, int], words: str):

@@ -17,7 +17,7 @@ from conftest import PATIENCE, until
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from cnnviz import cards, evaluation
+from cnnviz import cards, evaluation, face
 from cnnviz.cards import Card, write_card
 from cnnviz.data import fingerprints
 from cnnviz.data.fingerprints import scan
@@ -604,8 +604,8 @@ def test_a_run_that_is_not_there_or_not_yours_gets_the_same_sentence(run_id: str
     app = opened(TRAIN, run=theirs if run_id == "theirs" else run_id)
     assert not app.exception
     assert sentences(app) == [
-        ":material/error: This run cannot be opened here: only the browser that started it can do so, and only until "
-        "the run is deleted; open the link in that browser, or press “All runs” for your own."
+        ":material/error: This run is not here: it was started in another browser, or it has been deleted. “All runs” "
+        "shows your own."
     ]
     assert [one.value for one in app.markdown if "material/error" not in one.value] == [], "nothing else is said"
     assert theirs not in text(app)
@@ -814,6 +814,20 @@ def test_a_run_without_a_whole_epoch_is_started_again_and_not_gone_on_with(tmp_p
     assert app.button(key="resume").label == "Start it again"
     assert "score" not in keys(app)
     assert "Stopped before the first epoch was whole." in text(app)
+
+
+@pytest.mark.parametrize(("switch", "said"), [("off", True), ("on", False)])
+def test_with_faces_off_a_run_on_faces_does_not_go_on(switch: str, said: bool, tmp_path: Path, monkeypatch):
+    run = record.create(tmp_path, TrainingConfig("fer2013.csv", "emotions", task="face"), OWNER)
+    run.set_state(state="stopped")
+    asked: list[str] = []
+    monkeypatch.setattr(Queue, "resume", lambda _, run: asked.append(run.id))
+    monkeypatch.setenv(face.SWITCH, switch)
+    app = opened(TRAIN, run=run.id)
+    app.button(key="resume").click().run()
+    assert not app.exception
+    assert [face.OFF in sentence for sentence in sentences(app)] == ([True] if said else [])
+    assert asked == ([] if said else [run.id])
 
 
 def test_network_and_card_can_be_taken_away_as_one_zip_and_the_history_as_a_table(tmp_path: Path):

@@ -106,7 +106,7 @@ function mountWindow(root, where) {
     if (spec.combine === "direction") steps.push(`${degrees(cell.sum)}, 0° is right, 90° is down`)
     else {
       steps.push(
-        `${numberText(spec.bias, true) === "0" ? "+ bias 0" : `${spec.bias < 0 ? "−" : "+"} bias ${numberText(Math.abs(spec.bias))}`} = ${numberText(cell.biased)}`,
+        `+ bias ${spec.bias < 0 ? `(${numberText(spec.bias)})` : numberText(spec.bias)} = ${numberText(cell.biased)}`,
       )
       if (spec.relu) steps.push(`ReLU → ${numberText(cell.relu)}`)
     }
@@ -308,7 +308,12 @@ function mountWindow(root, where) {
     near(false) // on a phone the panel shows its sum only while it sticks to the bottom; a tap opens it
     panel.scrollIntoView({ block: "end" })
   }
-  panel.onkeydown = (event) => event.key === "Escape" && (setPin(false), play(false), show())
+  panel.onkeydown = (event) => {
+    if (event.key !== "Escape") return // nor is false given back, which would take Tab and Enter away from the buttons
+    setPin(false)
+    play(false)
+    show()
+  }
   document.addEventListener("cnnviz:point", onPoint)
   document.addEventListener("cnnviz:plane", onPlane)
 

@@ -67,12 +67,14 @@ def telling() -> Iterator[Say]:
         place.empty()
 
 
-def watch() -> None:
-    """Run the page anew once the engine is ready; draws nothing."""
+def watch(draw: Callable[[engine.State], object]) -> None:
+    """Draw what stands until the engine is ready, from its state; then the page runs anew."""
 
     def look() -> None:
-        if engine.state().ready:
+        state = engine.state()
+        if state.ready:
             st.rerun()
+        draw(state)
 
     st.fragment(look, run_every=EVERY)()
 
@@ -80,11 +82,8 @@ def watch() -> None:
 def waiting(height: int) -> None:
     """What stands until the engine is ready: an outline of so many pixels, and why; then the page runs anew."""
 
-    def look() -> None:
-        state = engine.state()
-        if state.ready:
-            st.rerun()
+    def draw(state: engine.State) -> None:
         st.markdown(f":material/hourglass_top: {frame.escape(state.sentence)}")
         st.skeleton(height=height - 40)
 
-    st.fragment(look, run_every=EVERY)()
+    watch(draw)

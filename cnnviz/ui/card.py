@@ -22,8 +22,10 @@ def figure(share: float | None) -> str:
     """The same without its sign; 0.0 and 100.0 only where they are exact."""
     if share is None:
         return "–"
-    if 0 < share < 1:
-        share = min(max(share, 0.001), 0.999)
+    if 0 < share < 0.001:
+        return "<\u00a00.1"
+    if 0.999 < share < 1:
+        return ">\u00a099.9"
     return f"{100 * share:.1f}"
 
 

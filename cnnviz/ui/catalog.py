@@ -78,7 +78,8 @@ def choose(known: Mapping[str, Network]) -> Network:
 
 def say_hidden(key: str) -> bool:
     """Say so, if it is a network for faces that is not in the list since these are switched off here."""
-    hidden = not frame.faces() and key in _all(st.session_state.get("owner", ""))[0]
+    one = _all(st.session_state.get("owner", ""))[0].get(key)
+    hidden = one is not None and one.card.task == "face" and not frame.faces()
     if hidden:
         st.caption(frame.escape(face.OFF))
     return hidden

@@ -115,7 +115,9 @@ def percent(share: float) -> str:
         return number(share)
     if share in (0, 1):
         return f"{100 * share:.0f} %"
-    return f"{100 * min(max(share, 0.001), 0.999):.1f} %"
+    if share < 0.001:
+        return "< 0.1 %"
+    return "> 99.9 %" if share > 0.999 else f"{100 * share:.1f} %"
 
 
 def loss_text(value: float) -> str:

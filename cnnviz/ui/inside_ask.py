@@ -37,7 +37,7 @@ class Subject:
 
     @classmethod
     def of(cls, network: Network, photo: Photo, owner: str, part: str = "", say: Say | None = None) -> "Subject":
-        """The photo as this network gets it. part: "beside" for the one to compare with."""
+        """The photo as this network gets it. part: "beside" for the one to compare with, "door" for Start's."""
         picture = network.card.preprocessing.picture(photo.pixels)
         return cls(network, photo, picture, asking.turn(owner, f"inside{part}"), say)
 

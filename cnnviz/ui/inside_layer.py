@@ -206,6 +206,7 @@ def block(
     off = dict(look.off).get(layer, ())
     _, explicit = inside_state.opened(screen)
     first = inside_ask.colored_kernels(subject, maps, Place(screen, maps).source)
+    level = None if inside_sides.whole() else False  # one below the other, nothing needs to stay on one line
     return body.block(
         name,
         opened={"opened": layer, "channel": number, "explicit": explicit},
@@ -215,7 +216,7 @@ def block(
             number,
             off,
             first,
-            switchable if maps.node.inputs else None,
+            (switchable or level) if maps.node.inputs else None,
             inside_view.unit_names(screen, maps),
         ),
         channel=inside_parts.channel_part(

@@ -29,8 +29,8 @@ class Row:
 def pairs(here: Sequence[Node], there: Sequence[Node]) -> list[tuple[str, str]]:
     """Names of the layers that compare: the inputs, the first convolutions, the last layers of either's nearest size.
 
-    Two sizes of maps are a pair where each is the nearest to the other (by the ratio of their cells), so that no size
-    stands in two pairs, and pairs never cross.
+    Two sizes of maps are a pair where each is the nearest to the other (by the ratio of their cells). No layer stands
+    in two pairs and no two pairs cross: the first convolutions win, then the larger maps. In the order of the layers.
     """
     found = [(here[0].name, there[0].name)]
     convolutions = [next((one.name for one in nodes if "Conv" in one.kind), None) for nodes in (here, there)]
@@ -40,11 +40,17 @@ def pairs(here: Sequence[Node], there: Sequence[Node]) -> list[tuple[str, str]]:
     for cells, name in ours.items():
         if theirs and _nearest(ours, near := _nearest(theirs, cells)) == cells:
             found.append((name, theirs[near]))
-    return list(dict.fromkeys(found))
+    places = [{node.name: place for place, node in enumerate(nodes)} for nodes in (here, there)]
+    kept: list[tuple[int, int]] = []
+    for one, other in found:
+        at = (places[0][one], places[1][other])
+        if all((at[0] - ours) * (at[1] - theirs) > 0 for ours, theirs in kept):
+            kept.append(at)
+    return [(here[ours].name, there[theirs].name) for ours, theirs in sorted(kept)]
 
 
 def unmatched(nodes: Sequence[Node], shown: Sequence[Row], title: str, other: str) -> str:
-    """A sentence on the sizes of maps of which no layer is shown: "Cats also has maps of 56 × 56, …"; "" for none."""
+    """A sentence on the sizes of maps of which no layer is shown: "Left out are the maps of 56 × 56 …"; "" for none."""
     sizes = {node.name: node.size[:2] for node in nodes if _has_maps(node)}
     kept = {sizes[row.name] for row in shown if row.name in sizes}
     left = [times(size) for size in dict.fromkeys(sizes.values()) if size not in kept]

@@ -28,7 +28,8 @@ def mosaic_part(
 ) -> dict[str, Any]:
     """All channels of a layer. kernels: a first layer's, to stand under their maps. units: of a vector, by name.
 
-    switchable: whether channels can be switched off here; None for the input, whose never can.
+    switchable: whether channels can be switched off here; False keeps room for the button that the other column has,
+    None does not.
     """
     maps = mosaic.maps
     order = [int(one) for one in mosaic.order]

@@ -15,9 +15,9 @@ from cnnviz.ui.store import PHOTOS
 
 OWN = f"picture:{strip.OWN}"  # value of ?beside= for a photo that only its owner can see
 COMPARED = (
-    "Layers that compare stand side by side: what goes in, the first convolution, and the last layer of each size of "
-    f"maps beside that of the nearest size, each with its {inside_pairs.MOST} strongest maps at most. Choose a layer, "
-    "and both open below with all their maps."
+    "Side by side stand the picture that goes in, the first convolution, and from then on the layers whose maps are "
+    f"most alike in size. Of each you see the {inside_pairs.MOST} strongest maps. Click a layer to see all of them "
+    "below."
 )
 EMPTY = "Your own photo goes beside it: drop one on the strip. Until then nothing stands there."
 

@@ -140,7 +140,8 @@ def _relu(place: Place) -> str:
     total = prod(place.maps.node.shape)
     return (
         f"**ReLU.** Negative numbers become 0, the others stay: max(0, x). Here {percent(zeros)} of {total:,} numbers "
-        "are 0. Without such a bend a stack of convolutions could do no more than one; take it out below and see."
+        "are 0. Without such a bend a stack of convolutions could do no more than one of them; take it out below and "
+        "see."
     )
 
 

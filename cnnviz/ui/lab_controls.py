@@ -170,7 +170,7 @@ def pool(size: Size) -> None:
 
 def sheet() -> str:
     """Of which stage every number is shown."""
-    _segments("Every number of", lab_settings.SHEETS, "sheet", width="content")
+    _segments("Every number of", lab_settings.SHEETS, "sheet", width="content", named="“Every number of …”")
     return str(value("sheet"))
 
 
@@ -192,7 +192,9 @@ def _segments(
     key: str,
     then: Callable[[], None] | None = None,
     width: Literal["stretch", "content"] = "stretch",
+    named: str = "",
 ) -> None:
+    """named: what it is called in a sentence, if not by its label."""
     st.segmented_control(
         label,
         options,
@@ -204,7 +206,7 @@ def _segments(
         on_change=_changed,
         args=(key, then),
     )
-    lab_link.say({key: lab_link.refused(key, label, _one_of(options))})
+    lab_link.say({key: lab_link.refused(key, named or label, _one_of(options))})
 
 
 def _one_of(options: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ SHOWN = 208  # pixels a stage is wide on the page; dense screens and phones ask 
 FINE = 416
 SHEET = 32  # cells a side up to which every number is shown
 COMPARED = ("one", "two", "difference")
+_STOPS = 17  # of a color bar
 
 
 def kernel_grid(
@@ -45,7 +46,7 @@ def kernel_grid(
         "weights": [[float(w) for w in row] for row in shown],
         "shape": lab_words.times(grid.shape),
         "range": lab_words.value_range(shown),
-        "bar": display.signed_scale(1).css,
+        "bar": display.signed_scale(display.limit(shown)).bar(_from_least_to_most(shown)),
         "fixed": fixed,
         "most": most,
         "why": why,
@@ -75,7 +76,7 @@ def input_stage(
         else {"luminance": "0.299 R + 0.587 G + 0.114 B", "rgb": "three channels"}.get(channel, f"{channel} channel"),
         shape=lab_words.times(size) + (" × 3" if channel == "rgb" else ""),
         value_range=lab_words.value_range(read),
-        bar=display.grey_scale().css if channel != "rgb" else "",
+        bar=display.grey_scale().bar(_from_least_to_most(read)) if channel != "rgb" else "",
         alt=f"The picture at working size, {lab_words.times(size)} pixels",
         pads=(top, bottom, left, right),
         uncovered=road.uncovered(settings, size) if fits else None,
@@ -97,33 +98,37 @@ def map_stage(
     live: bool = True,
     arrow: bool = True,
     sheet: bool = False,
-    raw: Floats | None = None,
+    shown: Callable[[Floats], Floats] | None = None,
     note: str = "",
 ) -> microscope.Stage:
     """A map, colored on `scale`, reduced by area where it has more cells than it is shown with.
 
-    raw: the numbers, where `values` is only how they are displayed (absolute, clipped).
+    shown: what is done to the values before they are colored (absolute, clipped).
     """
-    numbers = values if raw is None else raw
-    text = lab_words.value_range(numbers)
+    text = lab_words.value_range(values)
+    to_color = shown or (lambda numbers: numbers)
     return microscope.Stage(
         name,
         role,
         title,
         (values.shape[0], values.shape[1]),
-        display.levels(display.reduce(values, _side()), scale),
+        display.levels(display.reduce(to_color(values), _side()), scale),
         scale.table,
         sub=sub,
         shape=lab_words.times(values.shape),
         value_range=text,
-        bar=scale.css,
+        bar=scale.bar(to_color(_from_least_to_most(values))),
         alt=f"{title}, {lab_words.times(values.shape)} cells, values {text}",
         arrow=arrow,
         live=live,
-        numbers=_numbers(numbers) if sheet else None,
+        numbers=_numbers(values) if sheet else None,
         sheet=sheet,
         note=note,
     )
+
+
+def _from_least_to_most(values: NDArray[Any]) -> Floats:
+    return np.linspace(float(values.min()), float(values.max()), _STOPS, dtype=np.float32)
 
 
 def _side() -> int:
@@ -150,9 +155,9 @@ def road_stages(walked: road.Road, name: str) -> dict[str, microscope.Stage]:
             "map",
             "Feature map",
             lab_words.operator(s),
-            shown(walked.feature_map),
+            walked.feature_map,
             scale,
-            raw=walked.feature_map,
+            shown=shown,
             note=f"{lab_words.map_formula(walked)}\n{lab_words.evenness(walked)}".rstrip(),
         ),
         # in the colors of the map before it, so that the negative cells are seen to vanish
@@ -160,9 +165,9 @@ def road_stages(walked: road.Road, name: str) -> dict[str, microscope.Stage]:
             "relu",
             "ReLU",
             "max(0, x)" if s.relu else "off: x stays x",
-            shown(walked.relu),
+            walked.relu,
             scale,
-            raw=walked.relu,
+            shown=shown,
             note=lab_words.relu_share(walked),
         ),
     }
@@ -171,9 +176,9 @@ def road_stages(walked: road.Road, name: str) -> dict[str, microscope.Stage]:
             "pool",
             "Max pool" if s.pool_kind == "max" else "Average pool",
             f"{s.pool_size[0]}×{s.pool_size[1]} · stride {lab_words.both(s.pool_strides)}",
-            shown(walked.pooled),
+            walked.pooled,
             scale,
-            raw=walked.pooled,
+            shown=shown,
             note=lab_words.pool_formula(walked),
         )
     return stages
@@ -245,7 +250,7 @@ def draw_sheet(walked: road.Road, plane: str, which: str, display_name: str) -> 
             frame.problem("There is no such map at these settings; choose another.", "sheet")
             return
         scale, shown = view(walked, display_name)
-        stage = map_stage(role, which, "", shown(values), scale, raw=values, arrow=False, sheet=True)
+        stage = map_stage(role, which, "", values, scale, shown=shown, arrow=False, sheet=True)
     microscope.stage(f"sheet_{role}", "sheet", role)
     microscope.draw("drawn_sheet", "sheet", {role: stage})
 

@@ -172,7 +172,7 @@ def relu(walked: road.Road) -> str:
     return (
         f"**ReLU.** Negative numbers become 0, the others stay: max(0, x). Here {negative:,} of "
         f"{walked.feature_map.size:,} cells are negative. Without such a bend a stack of layers could "
-        "do no more than one."
+        "do no more than one layer."
     )
 
 

@@ -29,8 +29,7 @@ DATA: Mapping[str, str] = {
     "cifar10": "CIFAR-10, everyday things",
 }
 _NOT_HERE = (
-    "This run cannot be opened here: only the browser that started it can do so, and only until the run is deleted; "
-    "open the link in that browser, or press “All runs” for your own."
+    "This run is not here: it was started in another browser, or it has been deleted. “All runs” shows your own."
 )
 _LONGEST_NAME = 60
 _OPEN_RECORDS = 8  # runs whose events are held in memory, read so far

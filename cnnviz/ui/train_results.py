@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from cnnviz import face
 from cnnviz.cards import FILE, Card
 from cnnviz.data.dataset import DataError
 from cnnviz.data.sources import FETCHED
@@ -118,6 +119,8 @@ def _score(run: Run) -> None:
 
 def _ask(run: Run, what: str) -> None:
     try:
+        if run.config().task == "face" and not frame.faces():  # a run from the command line, or of before
+            raise ValueError(face.OFF)
         getattr(runs.queue(), what)(run)
     except ValueError as error:  # QueueError, RecordError, ConfigError: each one sentence
         st.session_state["steer_problem"] = str(error)

@@ -106,11 +106,17 @@ def weights(in_hand: Hand, channels: int) -> Weights:
 
 
 def take(new: Hand) -> None:
-    """Take a kernel into the hand; the one before goes on the undo pile."""
-    pile = st.session_state.setdefault("kernel_undo", [])
-    pile.append(hand())
-    del pile[:-_UNDO]
+    """Take a kernel into the hand; the one before goes on the undo pile, if it is another."""
+    before = hand()
+    if before.choice != new.choice or not _same(before.edited, new.edited):
+        pile = st.session_state.setdefault("kernel_undo", [])
+        pile.append(before)
+        del pile[:-_UNDO]
     _hold(new)
+
+
+def _same(one: Weights | None, other: Weights | None) -> bool:
+    return np.array_equal(one, other) if one is not None and other is not None else one is other
 
 
 def change(new: Weights) -> None:
