@@ -76,10 +76,12 @@ def lab(owner: str, digest: str) -> None:
     fits = lab_settings.map_size(settings, size) is not None
     if not fits:
         with map_place:
+            st.markdown("**Feature map**")
             frame.problem(lab_stages.problem_of_road(now.pixels, settings), "road")
         relu_place.markdown("**ReLU**")
         pool_place.markdown("**Pool**")
         stages(owner, digest)
+        reset()
         lab_controls.drawn(photo, only_stages_depend=False)
         return
 
@@ -102,7 +104,7 @@ def lab(owner: str, digest: str) -> None:
         compared = lab_controls.compare() if strength else ""
         popovers["take"] = st.popover("Take it away", icon=":material/download:", key="take", on_change="rerun")
         popovers["code"] = st.popover("The same in code", icon=":material/code:", key="code", on_change="rerun")
-        st.button("Reset everything", key="reset", type="tertiary", on_click=lab_controls.reset)
+        reset()
     opened = {key: popover for key, popover in popovers.items() if popover.open}
     alone = not (opened or compared or sheet_place or problem)
     lab_controls.drawn(photo, only_stages_depend=alone)
@@ -124,6 +126,10 @@ def lab(owner: str, digest: str) -> None:
             lab_stages.draw_sheet(walked, name, lab_controls.sheet(), now.view)
     if compared:
         lab_stages.draw_comparison(walked, compared)
+
+
+def reset() -> None:
+    st.button("Reset everything", key="reset", type="tertiary", on_click=lab_controls.reset)
 
 
 @st.fragment(key=lab_controls.KEPT)

@@ -565,3 +565,12 @@ def test_what_a_link_gave_and_could_not_be_is_not_said_again_on_the_next_visit()
     assert [sentence for sentence in sentences(app) if "“99” for Stride" in sentence]
     app.switch_page(HOME).run()
     assert not [sentence for sentence in sentences(app.switch_page(KERNELS).run()) if "“99”" in sentence]
+
+
+def test_a_kernel_that_does_not_fit_can_be_reset():
+    app = opened(KERNELS, size="16", w=";".join(["1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"] * 15), picture="cat")
+    assert "does not fit" in "".join(sentences(app))
+    assert components(app)["kernel_grid"]["why"] == "The picture has room for 11 × 16 at most."
+    app.button(key="reset").click().run()
+    assert sentences(app) == []
+    assert components(app)["kernel_grid"]["weights"] == filters.PRESETS["sobel_x"].weights.tolist()

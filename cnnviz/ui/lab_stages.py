@@ -33,6 +33,8 @@ def kernel_grid(
     grid = settings.weights_y if settings.weights_y is not None and plane == 1 else settings.weights
     most = [max(have, min(kernels.MAX_SIDE, free)) for have, free in zip(grid.shape[:2], room, strict=True)]
     why = "" if min(most) == kernels.MAX_SIDE else f"At most {most[0]} × {most[1]}: larger ones leave the picture."
+    if any(have > free for have, free in zip(grid.shape[:2], room, strict=True)):
+        why = f"The picture has room for {max(room[0], 0)} × {max(room[1], 0)} at most."
     shown = grid if grid.ndim == 2 else grid[..., plane or 0]
     if fixed:
         sub = f"{('x', 'y')[plane or 0]} of the pair, fixed"

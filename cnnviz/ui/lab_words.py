@@ -112,7 +112,8 @@ def convolution(walked: road.Road) -> str:
         f"**Convolution.** The {times(s.kernel_size)} kernel lies on a window of the picture. Each weight is "
         f"multiplied with the pixel under it and {added}. Then the window moves on. "
         f"{times(out)} windows give {out[0] * out[1]:,} numbers, the feature map. Networks lay the kernel on as it "
-        "stands (cross-correlation); mathematics flips it first. “Flip” shows the difference."
+        "stands (cross-correlation); mathematics flips it first. “Flip” shows the difference. Numbers are rounded "
+        "where they are shown, and added in full."
     )
 
 
