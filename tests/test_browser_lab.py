@@ -407,10 +407,20 @@ def test_the_window_s_buttons_work_by_keyboard_and_tab_leaves_them(page: Any, se
     assert (shown(page)["row"], shown(page)["column"]) == ("0", "1")
     for _ in range(3):  # the last button is not always there
         page.keyboard.press("Tab")
-    inside = (
-        "() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;"
-    )
-    assert not page.evaluate(f"{inside} return Boolean(e.closest('.st-key-window')) }}")
+    assert not window.evaluate("(window) => window.contains(document.activeElement)")
+
+
+@pytest.mark.parametrize("key", ["code", "take", "words_map"])
+def test_a_popover_is_not_squeezed_below_its_button(page: Any, server: Server, key: str) -> None:
+    open_lab(page, server)
+    page.locator(f".st-key-{key} button").click()
+    body = page.locator("[data-testid=stPopoverBody]")
+    body.wait_for()
+    settle(page)
+    until(lambda: body.evaluate("(e) => e.clientHeight >= Math.min(e.scrollHeight, innerHeight * 0.4)"), "its height")
+    box = body.bounding_box()
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= page.evaluate("innerHeight")
 
 
 def test_play_steps_and_the_scrubber_moves(page: Any, server: Server) -> None:
