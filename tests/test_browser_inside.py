@@ -425,6 +425,29 @@ def test_names_that_do_not_fit_are_cut_so_that_no_two_read_the_same(
     assert expected is None or found == expected
 
 
+def test_names_over_the_layers_are_laid_out_once_for_a_picture_and_a_width(page: Any, server: Server) -> None:
+    open_inside(page, server, network="cats-dogs", picture="cat")
+    page.evaluate("""() => {
+      const measure = CanvasRenderingContext2D.prototype.measureText
+      CanvasRenderingContext2D.prototype.measureText = function (text) {
+        globalThis.measured += this.font.startsWith("600")
+        return measure.call(this, text)
+      }
+      globalThis.measured = 0
+    }""")
+    canvas(page, "network").focus()
+    for key in ("Home", "ArrowRight", "ArrowRight", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    wait_for(page, "relu_1")
+    assert page.evaluate("measured") == 0, "a click lays nothing out"
+    page.set_viewport_size({"width": 1000, "height": 1000})
+    page.wait_for_function("measured > 40")
+    settle(page)
+    page.evaluate("measured = 0")
+    page.locator("[data-testid=sample][data-key=coffee]").click()
+    page.wait_for_function("measured > 40")
+
+
 @pytest.mark.parametrize("width", [572, 344, 200])
 def test_rows_of_two_columns_are_equally_high_whoever_has_more_maps(page: Any, width: int) -> None:
     source = (ROOT / "cnnviz" / "microscope" / "layout.js").read_text(encoding="utf-8")

@@ -204,7 +204,7 @@ def test_nothing_scrolls_sideways_however_much_the_rest_of_the_terms_is(
         until(lambda: "the other 500 channels together" in row.inner_text(), "the rest")
         assert page.evaluate(WIDE) <= width
         track, bar = row.locator(".track"), row.locator(".bar")
-        assert track.get_attribute("title") == "6 times as long as there is room for"
+        assert track.get_attribute("title") == "6 times as long as fits here"
         assert bar.evaluate("e => e.classList.contains('cut')")
         boxes = track.bounding_box(), bar.bounding_box()
         assert boxes[1]["x"] + boxes[1]["width"] <= boxes[0]["x"] + boxes[0]["width"] + 1

@@ -362,7 +362,14 @@ def test_a_layer_with_two_outputs_is_two_nodes(keras, forward):
         ),
         (lambda L: L.MaxPooling2D(3, 2), "MaxPooling2D", "MaxPooling2D 3×3, stride 2", "", 0),
         (lambda L: L.Dense(5, activation=L.ReLU()), "Dense", "Dense 5, ReLU", "relu", 8 * 8 * 4 * 5),
-        (lambda L: L.LayerNormalization(), "LayerNormalization", "LayerNormalization", "", 0),
+        (lambda L: L.BatchNormalization(), "BatchNormalization", "BatchNormalization", "", 8 * 8 * 4),
+        (lambda L: L.LayerNormalization([1, 3]), "LayerNormalization", "LayerNormalization", "", 8 * 8 * 4),
+        (lambda L: L.LayerNormalization(center=False), "LayerNormalization", "LayerNormalization", "", 8 * 8 * 4),
+        (
+            lambda L: L.GroupNormalization(2, scale=False, center=False),
+            *("GroupNormalization", "GroupNormalization", "", 8 * 8 * 4),
+        ),
+        (lambda L: L.GroupNormalization(2), "GroupNormalization", "GroupNormalization", "", 8 * 8 * 4),
     ],
 )
 def test_a_layer_is_said_in_words(keras, forward, make, kind, label, activation, multiply_adds):
@@ -370,6 +377,7 @@ def test_a_layer_is_said_in_words(keras, forward, make, kind, label, activation,
     node: Node = forward.nodes(keras.Model(inputs, make(keras.layers)(inputs)))[1]
     # (8 - 1) // 2 + 1 = 4 rows and (8 - 3) // 2 + 1 = 3 columns of the strided one
     assert (node.kind, node.label, node.activation, node.multiply_adds) == (kind, label, activation, multiply_adds)
+    assert calculated(node.how) == node.parameters
 
 
 def test_logits_are_given_where_the_last_layer_hides_them(keras, forward):

@@ -15,7 +15,8 @@ from cnnviz.cards import Card
 from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.graph import Look
 from cnnviz.networks import NetworkError
-from cnnviz.ui import inside_view
+from cnnviz.presets import PRESETS
+from cnnviz.ui import inside_pairs, inside_view
 
 pytestmark = pytest.mark.keras
 OBJECTS = Path(__file__).resolve().parents[1] / "models" / "objects"
@@ -459,6 +460,23 @@ def test_the_planes_of_a_channel_are_its_weights(keras, inside, shown):
         np.testing.assert_array_equal(plane, np.asarray(grouped.kernel)[:, :, number - 3, 3])
 
 
+# -------------------------------------------------------------------------------------------------------- side by side
+
+
+def test_in_any_two_presets_no_layer_stands_in_two_pairs_and_no_two_pairs_cross(keras):  # noqa: ARG001
+    from cnnviz.networks import architectures, forward  # noqa: PLC0415 (they import keras)
+
+    built = {
+        name: forward.nodes(architectures.build(preset.layers, preset.preprocessing.shape))
+        for name, preset in PRESETS.items()
+    }
+    for one, other in product(built, repeat=2):
+        found = inside_pairs.pairs(built[one], built[other])
+        for nodes, names in zip((built[one], built[other]), zip(*found, strict=True), strict=True):
+            places = [[node.name for node in nodes].index(name) for name in names]
+            assert places == sorted(set(places)), (one, other, found)
+
+
 # ----------------------------------------------------------------------------------------------------- receptive fields
 
 
@@ -562,6 +580,20 @@ def test_squeezed_channels_let_every_cell_see_the_whole_picture(keras, inside, s
     assert inside.fields(folder, "far").box(2, 3) == (0, 8, 0, 8)
 
 
+@pytest.mark.parametrize("axis", [-1, 3, [3], 1, [1, 3], [2, 3], [1, 2, 3], None])
+def test_a_normalization_lets_a_cell_see_what_its_mean_is_of(keras, inside, shown, axis):
+    layers = keras.layers
+    norm = layers.GroupNormalization(2, name="norm") if axis is None else layers.LayerNormalization(axis, name="norm")
+    flat = (layers.Flatten(name="flat"), layers.LayerNormalization(name="flat_norm"))
+    conv, last = layers.Conv2D(4, (2, 3), padding="same"), layers.Conv2D(2, 2, name="last")
+    model = network(keras, conv, norm, last, *flat, shape=(7, 8, 1))
+    folder = shown(model)
+    for name, index in (("norm", (2, 4, 1)), ("last", (3, 3, 0)), ("flat", (50,)), ("flat_norm", (50,))):
+        found = inside.fields(folder, name)
+        box = found.box(*index) if len(index) == 3 else found.box(0, 0, index[0])
+        assert box == seen(model, name, index, keras), name
+
+
 @pytest.mark.parametrize("look", [Look(), Look(off={"conv": (2,)}, linear=("relu",))])
 def test_the_effective_field_is_the_slope_of_the_cell(keras, inside, shown, look):
     layers = keras.layers
@@ -659,12 +691,11 @@ def test_2048_channels_and_maps_of_one_cell_have_a_mosaic(keras, inside, shown):
 
 
 def test_a_layer_of_a_kind_not_known_here_is_still_shown(keras, inside, shown):
-    model = network(
-        keras, keras.layers.LayerNormalization(name="strange"), keras.layers.Flatten(), keras.layers.Dense(2)
-    )
+    strange = keras.layers.EinsumDense("bhwc,co->bhwo", (6, 6, 3), name="strange")
+    model = network(keras, strange, keras.layers.Flatten(), keras.layers.Dense(2))
     folder = shown(model)
     one = inside.screen(folder, picture((6, 6, 3)), Look()).maps("strange")
-    assert (one.node.kind, one.node.how, one.node.parameters) == ("LayerNormalization", "", 6)
+    assert (one.node.kind, one.node.how, one.node.parameters) == ("EinsumDense", "", 9)
     assert inside.fields(folder, "strange").box(3, 3) == (0, 6, 0, 6)
     with pytest.raises(NetworkError, match="has no kernels"):
         inside.kernels(folder, "strange", 0)

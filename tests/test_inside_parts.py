@@ -305,8 +305,26 @@ def nodes(*sides: int | tuple[int, str]) -> list[Node]:
         # without a convolution there is no first one, and without maps only what goes in
         (nodes(8, 0), nodes((9, "Conv2D"), 0), [("in", "in"), ("ReLU 1", "Conv2D 1")]),
         (nodes(0, 0), nodes((9, "Conv2D"), 0), [("in", "in")]),
-        # sizes that come back are one size: its last layer
-        (nodes(8, 4, 8), nodes(8, 4), [("in", "in"), ("ReLU 3", "ReLU 1"), ("ReLU 2", "ReLU 2")]),
+        # sizes that come back are one size, its last layer, and what would cross its pair stays alone
+        (nodes(8, 4, 8), nodes(8, 4), [("in", "in"), ("ReLU 3", "ReLU 1")]),
+        # there the first convolution is the last of its size, too, and 48 is the nearest to 56
+        (
+            nodes((112, "Conv2D"), 56, 28),
+            nodes((48, "Conv2D"), 24),
+            [("in", "in"), ("Conv2D 1", "Conv2D 1"), ("ReLU 3", "ReLU 2")],
+        ),
+        # larger maps before the first convolution: 32 beside the ReLU of 32 would cross, and so would 16 beside 16
+        (
+            nodes((32, "Rescaling"), (16, "Conv2D"), 8),
+            nodes((32, "Conv2D"), 32, 16, 8),
+            [("in", "in"), ("Conv2D 2", "Conv2D 1"), ("ReLU 3", "ReLU 4")],
+        ),
+        # the same on either side crosses nothing, and stands before the convolutions
+        (
+            nodes((32, "Rescaling"), (16, "Conv2D"), 8),
+            nodes((32, "Rescaling"), (8, "Conv2D"), 8),
+            [("in", "in"), ("Rescaling 1", "Rescaling 1"), ("Conv2D 2", "Conv2D 2"), ("ReLU 3", "ReLU 3")],
+        ),
     ],
 )
 def test_layers_compare_by_the_nearest_size_of_maps(here: Any, there: Any, expected: Any):
@@ -371,18 +389,30 @@ def test_two_pictures_in_one_network_are_compared_on_the_same_channels(
 ):
     monkeypatch.setattr(inside_pairs, "MOST", 2)
 
-    def with_means(*means: float) -> Screen:
-        screen = small.screen(PICTURE, Look())
-        layers = [
-            replace(one, mean=np.array(means, np.float32)) if one.node.name == "conv_1" else one
-            for one in screen.layers
-        ]
-        return replace(screen, layers=tuple(layers))
-
-    found = inside_pairs.rows(with_means(-9, 3, 1, 0), with_means(1, 2, 3, -8), same)
+    found = inside_pairs.rows(with_means(small, -9, 3, 1, 0), with_means(small, 1, 2, 3, -8), same)
     both = [next(row for row in column if row.name == "conv_1") for column in found]
     assert tuple(row.channels for row in both) == expected
     assert [row.room for row in both] == [2, 2]
+
+
+def with_means(small: Engine, *means: float) -> Screen:
+    """A screen whose first convolution has maps of these means."""
+    screen = small.screen(PICTURE, Look())
+    layers = [
+        replace(one, mean=np.array(means, np.float32)) if one.node.name == "conv_1" else one for one in screen.layers
+    ]
+    return replace(screen, layers=tuple(layers))
+
+
+@pytest.mark.parametrize(("same", "expected"), [(False, ((0, 2), (1, 3))), (True, ((0, 2), (0, 2)))])
+def test_a_map_that_is_no_number_is_shown_before_the_strongest(
+    small: Engine, monkeypatch: pytest.MonkeyPatch, same: bool, expected: Any
+):
+    monkeypatch.setattr(inside_pairs, "MOST", 2)
+    nan = float("nan")
+    found = inside_pairs.rows(with_means(small, nan, 3, nan, 9), with_means(small, 1, 2, 0, 3), same)
+    both = [next(row for row in column if row.name == "conv_1") for column in found]
+    assert tuple(row.channels for row in both) == expected
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def test_it_opens_with_every_map_of_every_layer_and_the_first_convolution(small:
     assert [layer["name"] for layer in network["layers"]] == [node.name for node in NODES]
     assert [layer["picture"]["count"] for layer in network["layers"]] == [node.size[2] for node in NODES]
     assert (network["opened"], network["explicit"], network["fits"]) == ("conv_1", False, True)
+    assert network["note"] == ""  # nothing is left out
     screen = small.screen(PICTURE, Look())
     assert screen.levels is not None
     last = network["layers"][-1]["picture"]
@@ -223,7 +224,8 @@ def test_two_pictures_stand_side_by_side(monkeypatch: pytest.MonkeyPatch):
     one, two = found["inside_layer"], found["inside_layer_beside"]
     assert (two["channel"]["name"], two["channel"]["channel"]) == ("relu_1", 2)
     assert (inside_picture(one) != inside_picture(two)).any()
-    assert not two["mosaic"]["switchable"]
+    # the button to switch with stands in the first column, and the second keeps its room
+    assert [(it["mosaic"]["switchable"], it["mosaic"]["level"]) for it in (one, two)] == [(True, False), (False, True)]
     # it is the same network, so that a layer and a channel of either are to be had in both
     both = [found[block]["network"]["layers"] for block in ("inside", "inside_beside")]
     assert {layer["peer"] for layer in both[1]} == {None}
@@ -243,7 +245,17 @@ def test_two_networks_stand_side_by_side_on_layers_that_compare():
         peers = compared if block == "inside_beside" else [None] * 3
         assert [layer["name"] for layer in network["layers"]] == compared
         assert [layer["peer"] for layer in network["layers"]] == peers
-    assert any("stand side by side" in one.value for one in app.caption)
+    assert any(one.value.startswith("Side by side stand") for one in app.caption)
+
+
+def test_a_block_goes_by_another_name_when_other_maps_of_the_same_network_are_shown(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(inside_pairs, "MOST", 2)
+    seen = {}
+    for beside in ("", "picture:cat", "picture:coffee", "network:cats-dogs"):
+        network = blocks(opened(beside=beside))["inside"]["network"]
+        seen.setdefault(str([(layer["name"], layer["shown"]) for layer in network["layers"]]), set()).add(network["id"])
+    assert len(seen) > 2
+    assert len(set.union(*seen.values())) == sum(map(len, seen.values())) == len(seen)
 
 
 def test_all_layers_of_both_are_to_be_had_one_network_below_the_other():
@@ -253,6 +265,9 @@ def test_all_layers_of_both_are_to_be_had_one_network_below_the_other():
     assert not app.columns
     found = blocks(app)
     assert all(len(found[block]["network"]["layers"]) == len(NODES) for block in ("inside", "inside_beside"))
+    assert not any(one.value.startswith("Side by side stand") for one in app.caption)
+    mosaic = found["inside_layer_beside"]["mosaic"]
+    assert (mosaic["switchable"], mosaic["level"]) == (False, False)  # nothing is in line with what stands below
     app.toggle(key="whole_shown").set_value(False).run()
     assert "whole" not in app.query_params
     assert blocks(app)["inside"]["network"]["paired"]

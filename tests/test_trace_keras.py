@@ -405,6 +405,27 @@ def test_the_cells_that_a_pixel_can_reach_are_those_that_change_with_it(settings
                 assert lit[found.place.index[:2]]
 
 
+@pytest.mark.parametrize("axis", [-1, 3, [3], 1, [1, 3], [2, 3], [1, 2, 3], None])
+def test_a_number_reaches_all_that_a_normalization_has_in_one_mean_with_it(axis: Any) -> None:
+    from keras import layers
+
+    reach = net("reach")
+
+    layer = layers.GroupNormalization(2) if axis is None else layers.LayerNormalization(axis)
+    values = np.random.default_rng(2).normal(size=(5, 6, 4)).astype(np.float32)
+    before = np.asarray(layer(values[None]))[0]
+    for place in ((0, 0, 0), (4, 2, 3), (2, 5, 1)):
+        other, mask = values.copy(), np.zeros(values.shape, np.bool_)
+        other[place] += 5
+        mask[place] = True
+        changed = np.asarray(layer(other[None]))[0] != before
+        reached = reach.ahead(layer, [mask], values.shape)
+        if axis is None:  # its groups are not told apart
+            assert reached.all()
+        else:
+            np.testing.assert_array_equal(reached, changed)
+
+
 # ------------------------------------------------------------------------------------------------------- bad input
 
 

@@ -22,6 +22,7 @@ function mountNetwork(root, where) {
   let body = null
   let sheets = []
   let plan = null
+  let named = { of: "", lines: [] } // what stands over the layers, and what that depends on
   let words = null // of the map that the pointer or the keyboard is on
   let cursor = null // {layer, n, row, column}: what the pointer or the keyboard is on; no row and column for the latter
   let byKeys = false
@@ -81,12 +82,17 @@ function mountNetwork(root, where) {
     ;(hub.timings ??= {}).network = performance.now() - start
   }
 
-  // What stands over each layer: its name, where there is no room for that cut so that no two read the same.
+  // What stands over each layer: its name, where there is no room for that cut so that no two read the same. That takes
+  // tens of milliseconds for hundreds of layers, so it is kept until other numbers come or the width changes.
   function nameHeads(context, font, dense) {
     const heads = plan.kind === "columns" ? [] : plan.heads
-    context.font = `600 ${13 * dense}px ${font}`
-    const words = distinct(context, heads.map((head) => data.layers[head.layer].title), heads.map((head) => head.width * dense), plan.kind === "road" ? 2 : 1)
-    heads.forEach((head, n) => { head.lines = words[n] })
+    const of = [data.id, plan.width, plan.kind, dense, font].join()
+    if (of !== named.of) {
+      context.font = `600 ${13 * dense}px ${font}`
+      const titles = heads.map((head) => data.layers[head.layer].title)
+      named = { of, lines: distinct(context, titles, heads.map((head) => head.width * dense), plan.kind === "road" ? 2 : 1) }
+    }
+    heads.forEach((head, n) => { head.lines = named.lines[n] })
   }
 
   function writeHead(context, head, ink, muted, font, dense) {
@@ -342,7 +348,10 @@ function mountNetwork(root, where) {
     draw()
   })
   observer.observe(holder)
-  document.fonts?.ready.then(draw)
+  document.fonts?.ready.then(() => {
+    named.of = "" // the font that came is of another width
+    draw()
+  })
 
   function unmount() {
     unfollow()

@@ -88,7 +88,7 @@ function barTo(value, most) {
   bar.style.width = `${Math.min(times, 1) * 50}%`
   if (times > 1 + 1e-9) {
     bar.classList.add("cut")
-    track.title = `${numberText(times, false, 3)} times as long as there is room for`
+    track.title = `${numberText(times, false, 3)} times as long as fits here`
   }
   bar.style[value < 0 ? "right" : "left"] = "50%"
   bar.style.background = Number.isNaN(value) ? "#C026D3" : value < 0 ? "#2166AC" : "#B2182B"

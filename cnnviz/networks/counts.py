@@ -15,6 +15,7 @@ _ALONE = {
     **{"Gelu": "gelu", "Sigmoid": "sigmoid", "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "Tanh": "tanh"},
     **{"Softplus": "softplus", "Softsign": "softsign", "LogSoftmax": "log_softmax", "LogSigmoid": "log_sigmoid"},
 }
+_NORMALIZATIONS = ("BatchNormalization", "LayerNormalization", "GroupNormalization")
 _RECURRENT = ("RNN", "LSTM", "GRU", "Bidirectional")
 
 
@@ -108,6 +109,9 @@ def how(operation: Any, inputs: Shape) -> str:
         text = _product(inputs[-1], operation.units)
     elif name == "BatchNormalization":
         return _product(2 + operation.scale + operation.center, inputs[operation.axis - (operation.axis > 0)])
+    elif name in _NORMALIZATIONS:
+        own = [one.shape for one in (operation.gamma, operation.beta) if one is not None]
+        return _product(len(own), *own[0]) if own else ""
     elif name == "PReLU":
         return _product(*operation.alpha.shape)
     return f"{text} + {operation.bias.shape[0]:,}" if text and operation.use_bias else text
@@ -127,7 +131,7 @@ def multiply_adds(operation: Any, inputs: Shape, output: Shape) -> int:
         products = prod(output[:-1]) * middle * (prod(operation.kernel_size) + operation.filters)
     elif name == "Dense":
         products = prod(output) * inputs[-1]
-    elif name in ("BatchNormalization", "Multiply", "Rescaling"):
+    elif name in (*_NORMALIZATIONS, "Multiply", "Rescaling"):
         products = prod(output)
     return products
 

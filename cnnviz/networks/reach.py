@@ -39,7 +39,7 @@ def ahead(layer: Any, masks: Sequence[Mask], output: Shape) -> Mask:  # noqa: PL
         return np.repeat(slid, output[2] // slid.shape[2], axis=2)
     if kind.startswith("Global"):
         return np.broadcast_to(mask.any(axis=(0, 1)), output)
-    if (mixed := _mixed_axis(layer)) is not None:
+    if mixed := _mixed_axes(layer, len(output)):
         return np.broadcast_to(mask.any(axis=mixed, keepdims=True), output)
     if kind in _MERGES:
         return np.asarray(np.logical_or.reduce([np.broadcast_to(m, output) for m in masks]))
@@ -87,14 +87,19 @@ def _groups(mask: Mask, layer: Any) -> Mask:
     return np.asarray(mask.reshape(*mask.shape[:2], groups, -1).any(axis=3))
 
 
-def _mixed_axis(layer: Any) -> int | None:
-    """The axis along which every number of the output depends on every one of the input."""
+def _mixed_axes(layer: Any, rank: int) -> tuple[int, ...]:
+    """The axes along which every number of the output depends on every one of the input."""
     kind = type(layer).__name__
     if kind == "Dense" or (kind == "Activation" and is_softmax(layer.activation)):
-        return -1
+        return (-1,)
     if kind == "Softmax" and isinstance(layer.axis, int):
-        return layer.axis if layer.axis < 0 else layer.axis - 1
-    return None
+        return (layer.axis if layer.axis < 0 else layer.axis - 1,)
+    return normalized_axes(layer, rank) if kind == "LayerNormalization" else ()
+
+
+def normalized_axes(layer: Any, rank: int) -> tuple[int, ...]:
+    """The axes that a LayerNormalization takes mean and variance along, of an activation without the batch."""
+    return tuple(axis % (rank + 1) - 1 for axis in layer.axis)
 
 
 def _axis(layer: Any, size: int, axis: int, count: int) -> NDArray[np.intp]:

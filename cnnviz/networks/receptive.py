@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cnnviz.filters import pad_amounts
 from cnnviz.graph import Fields, Floats, Node
-from cnnviz.networks import forward
+from cnnviz.networks import forward, reach
 from cnnviz.networks.forward import Plan
 
 Taps = NDArray[np.float32]  # (outputs, inputs) of one axis: 1 where an output cell reads an input cell
@@ -121,9 +121,14 @@ def _axis_taps(operation: Any, node: Node, axis: int, out: int, into: int) -> Ta
         starts = starts + (-border[axis][0] if node.kind == "ZeroPadding2D" else border[axis][0])
     elif node.kind == "UpSampling2D" and operation.interpolation == "nearest":
         starts = starts // _pair(operation.size, axis)
-    elif not (_in_place(node) and out == into):
+    elif not ((_in_place(node) or _keeps(operation, node, axis)) and out == into):
         return np.ones((out, into), np.float32)
     return _matrix(starts[:, None] + offsets, into)
+
+
+def _keeps(operation: Any, node: Node, axis: int) -> bool:
+    """Whether it is a normalization that leaves the cells along this axis of the maps apart."""
+    return node.kind == "LayerNormalization" and axis not in reach.normalized_axes(operation, len(node.shape))
 
 
 def _transposed(operation: Any, axis: int, out: int, into: int) -> Taps:
