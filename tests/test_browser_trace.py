@@ -331,6 +331,7 @@ def test_in_a_network_that_was_just_trained_every_layer_is_shown_and_the_way_end
     run = parse_qs(urlparse(address(page)).query)["run"][0]
     page.get_by_label("Name of the network").fill("Traced")
     page.locator(".st-key-keep button").first.click()
+    page.get_by_text("Kept as “Traced”").first.wait_for()
     page.get_by_role("link", name="Networks").first.click()
     page.get_by_role("heading", name="Traced").wait_for()
     open_trace(page, server, network=run, picture="happy_face")
