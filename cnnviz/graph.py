@@ -197,6 +197,12 @@ class Mosaic:
     order: NDArray[np.int32]
     by: Order
 
+    def tile(self, place: int) -> Levels:
+        """The channel at a position, uint8 (tile_height, tile_width)."""
+        row, column = divmod(place, self.columns)
+        tall, wide = self.tile_height, self.tile_width
+        return self.levels[row * tall : (row + 1) * tall, column * wide : (column + 1) * wide]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fields:

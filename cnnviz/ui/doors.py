@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnviz import display
-from cnnviz.graph import Look, Mosaic
+from cnnviz.graph import Look
 from cnnviz.images import Photo, Pixels
 from cnnviz.training.batches import augment
 from cnnviz.training.config import Augmentation
@@ -42,19 +42,13 @@ def maps(network: Network, photo: Photo, owner: str, say: Say) -> tuple[str, str
         return "", "This network has no convolution."
     mosaic = inside_ask.mosaic(subject, Look(), layer, "index")
     table = inside_view.palette(mosaic.maps)
-    pictures = [table[tile] for tile in _tiles(mosaic)]
+    pictures = [table[mosaic.tile(place)] for place in range(min(len(mosaic.order), TILES))]
     alt = f"{len(pictures)} maps of {inside_view.name(layer)}"
     ends = inside_view.ends(mosaic.maps)
     size = f"{mosaic.maps.height} × {mosaic.maps.width}"
     line = f"<span>{size} each</span><span>{text(ends)}</span>"
     bar = f'<i style="background:linear-gradient(90deg,{inside_view.bar(mosaic.maps)})"></i>'
     return _grid(pictures, alt, "sharp"), f"<p>{line}</p>{bar}"
-
-
-def _tiles(mosaic: Mosaic) -> Sequence[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
-    tall, wide = mosaic.tile_height, mosaic.tile_width
-    places = [divmod(place, mosaic.columns) for place in range(min(len(mosaic.order), TILES))]
-    return [mosaic.levels[y * tall : (y + 1) * tall, x * wide : (x + 1) * wide] for y, x in places]
 
 
 def answer(network: Network, photo: Photo) -> tuple[str, str]:

@@ -153,6 +153,4 @@ def _levels(subject: Subject, look: Look, screen: Screen, maps: Maps, channels: 
         levels = screen.levels[maps.offset : maps.offset + cells * maps.channels]
         return np.ascontiguousarray(levels.reshape(maps.channels, maps.height, maps.width)[list(channels)])
     made = inside_ask.mosaic(subject, look, maps.node.name, "index")
-    high, wide = made.tile_height, made.tile_width
-    places = (divmod(channel, made.columns) for channel in channels)
-    return np.stack([made.levels[y * high : (y + 1) * high, x * wide : (x + 1) * wide] for y, x in places])
+    return np.stack([made.tile(channel) for channel in channels])

@@ -118,10 +118,8 @@ def mosaic_png(mosaic: Mosaic) -> bytes:
     table = inside_view.palette(mosaic.maps)
     for position in range(len(mosaic.order)):
         row, column = divmod(position, across)
-        tile = mosaic.levels[row * high : (row + 1) * high, column * wide : (column + 1) * wide]
-        picture[row * (high + 1) : row * (high + 1) + high, column * (wide + 1) : column * (wide + 1) + wide] = table[
-            tile
-        ]
+        top, left = row * (high + 1), column * (wide + 1)
+        picture[top : top + high, left : left + wide] = table[mosaic.tile(position)]
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG", compress_level=1)
     return file.getvalue()
