@@ -1,7 +1,15 @@
-"""The entry script: page settings and navigation; what a page shows stands in pages/."""
+"""The entry script. `streamlit run` imports it once, for the server, which runs it at every visit, for the page."""
 
-from cnnviz.ui import frame, history
+import streamlit as st
 
-frame.enter()
-frame.navigation().run()
-history.opened()
+from cnnviz.ui import server
+
+if __name__ == "__main__":
+    server.wait()
+    from cnnviz.ui import frame, history
+
+    frame.enter()
+    frame.navigation().run()
+    history.opened()
+else:
+    app = st.App(__file__, middleware=server.middleware, lifespan=server.lifespan)

@@ -66,7 +66,8 @@ def server(app: App, environment: Mapping[str, str] = MappingProxyType({})) -> I
     process = subprocess.Popen(
         [*command, "--server.headless", "true", "--server.port", str(port)],
         cwd=ROOT,
-        env={**os.environ, "HOME": home, **environment},
+        # Streamlit was compiled when it was installed: the app is, too, from its second start on
+        env={**os.environ, "HOME": home, "PYTHONDONTWRITEBYTECODE": "", **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -139,12 +139,15 @@ def _page_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("streamlit.runtime.scriptrunner.script_runner._clean_problem_modules", lambda: None)
 
 
-def start_server(folder: Path, runs: Path | None = None) -> Server:
-    """Start the app on a free port with an empty home, and wait until it answers. runs: of a server before it."""
-    runs = runs or folder / "runs"
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+def start_server(folder: Path, runs: Path | None = None) -> Server:
+    """Start the app on a free port with an empty home, and wait until it answers. runs: of a server before it."""
+    runs, port = runs or folder / "runs", free_port()
     home = folder / "home"
     home.mkdir()
     report = folder / "report.json"

@@ -1,0 +1,70 @@
+"""The web server round the pages: it opens the browser, and loads what pages need while that is still busy."""
+
+import asyncio
+import importlib
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit import cli_util, config, delta_generator
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.web.server import server_util
+
+# NumPy, Pillow and OpenCV come with these; of all pages the Kernel lab needs most before it can be drawn
+_MODULES = ("cnnviz.ui.frame", "cnnviz.ui.strip", "cnnviz.ui.lab_controls", "cnnviz.ui.lab_stages", "cnnviz.recipe")
+_OPENS_AFTER = 0.2  # seconds, until the port answers
+
+
+def _load() -> None:
+    for name in _MODULES:
+        importlib.import_module(name)
+
+
+_loader = threading.Thread(target=_load, name="cnnviz imports", daemon=True)
+
+
+def wait() -> None:
+    """Return when what pages need has been imported; at once where no server runs.
+
+    Two first visitors would import it at once, and OpenCV refuses to be loaded by two threads.
+    """
+    if _loader.ident is not None:
+        _loader.join()
+
+
+def _loading(app: ASGIApp) -> ASGIApp:
+    """The app, and the import of what pages need as soon as a first browser has Streamlit's own files.
+
+    It asks for the server's health then, and makes a page of the files before it opens its WebSocket: 0.15 s in which
+    the server has nothing to do. Earlier, the import would hold up the files; later, the first visit.
+    """
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        if _loader.ident is None and (scope["type"] == "websocket" or scope.get("path", "").endswith("/health")):
+            _loader.start()
+        await app(scope, receive, send)
+
+    return call
+
+
+@asynccontextmanager
+async def lifespan(_: Any) -> AsyncIterator[None]:
+    """What holds from the server's start to its end."""
+    # both are asked at the first visit: whether pages/ is a navigation of Streamlit's own making, for which the page
+    # runs once too often, and whether Python was started by hand, for which it looks at every module's file
+    PagesManager.uses_pages_directory = False
+    delta_generator._use_warning_has_been_displayed = True
+    asyncio.get_running_loop().call_later(_OPENS_AFTER, _open_browser)
+    yield
+
+
+def _open_browser() -> None:
+    """As `streamlit run` does for a plain script, and does not for an `st.App`."""
+    if not config.get_option("server.headless"):
+        cli_util.open_browser(server_util.get_url(str(config.get_option("browser.serverAddress"))))
+
+
+middleware = [Middleware(_loading)]
