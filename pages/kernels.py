@@ -97,6 +97,7 @@ def lab(owner: str, digest: str) -> None:
     else:
         relu_place.markdown("An angle is no strength: ReLU and pooling rest here. Choose the magnitude to go on.")
     microscope.window("window", lab_stages.NAME, lab_stages.keep_pin)
+    lab_link.say({"cell": lab_stages.problem_of_pin()})
     stages(owner, digest)
 
     sheet_place = st.container() if max(size) <= lab_stages.SHEET and strength else None
@@ -129,7 +130,10 @@ def lab(owner: str, digest: str) -> None:
 
 
 def reset() -> None:
-    st.button("Reset everything", key="reset", type="tertiary", on_click=lab_controls.reset)
+    if lab_controls.was_reset():
+        st.button("Undo the reset", key="reset_undone", type="tertiary", on_click=lab_controls.restore)
+    else:
+        st.button("Reset everything", key="reset", type="tertiary", on_click=lab_controls.reset)
 
 
 @st.fragment(key=lab_controls.KEPT)

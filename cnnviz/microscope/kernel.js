@@ -139,11 +139,12 @@ function mountGrid(root, where) {
   const size = { rows: find(".rows"), columns: find(".columns") }
 
   // The whole number of rows or columns that is nearest to what was typed; a sentence where it is another one.
-  function possible(name, typed, n) {
+  function possible(name, { value: typed, validity }, n) {
     const most = data.most[n]
+    const given = typed || (validity.badInput ? "No number" : "Nothing")
     const number = typed === "" ? [rows(), columns()][n] : clamp(Math.round(Number(typed)) || 1, 1, most)
     if (typed === "" || Number(typed) !== number)
-      refused.push(`${typed || "Nothing"} was given for the ${name}: 1 to ${most} are possible here, and ${number} used.`)
+      refused.push(`${given} was given for the ${name}: 1 to ${most} are possible here, and ${number} used.`)
     return number
   }
 
@@ -153,7 +154,7 @@ function mountGrid(root, where) {
   for (const input of Object.values(size)) {
     input.onchange = () => {
       refused = []
-      for (const [n, [name, side]] of Object.entries(size).entries()) side.value = possible(name, side.value, n)
+      for (const [n, [name, side]] of Object.entries(size).entries()) side.value = possible(name, side, n)
       why()
       wanted = `${size.rows.value}x${size.columns.value}`
       if (wanted !== shape) send({ rows: Number(size.rows.value), columns: Number(size.columns.value) })

@@ -103,8 +103,10 @@ function mountWindow(root, where) {
     Object.assign(total.dataset, { stage: cursor.stage, row: cursor.row, column: cursor.column, value: cell.sum })
     find(".sign").textContent = signOf(cell.parts, spec.combine)
     const steps = []
-    if (spec.combine === "direction") steps.push(`${degrees(cell.sum)}, 0° is right, 90° is down`)
-    else {
+    if (spec.combine === "direction") {
+      const flat = cell.parts.every((one) => one.sum === 0)
+      steps.push(flat ? "x and y are 0: no slope, so no direction; 0 stands for it" : `${degrees(cell.sum)}, 0° is right, 90° is down`)
+    } else {
       steps.push(
         `+ bias ${spec.bias < 0 ? `(${numberText(spec.bias)})` : numberText(spec.bias)} = ${numberText(cell.biased)}`,
       )

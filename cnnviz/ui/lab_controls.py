@@ -11,15 +11,28 @@ from cnnviz.ui import address, lab_link, lab_settings, weights
 from cnnviz.ui.lab_settings import DEFAULTS, Size, value
 
 STAGES, KEPT = "stages", "kept"  # keys of the fragments that draw the stages and that keep the address
+_RESET = "lab_before_reset"  # in the session: what the controls said before the last reset
 OTHERS = {"": "nothing"} | {key: kernel.label for key, kernel in filters.PRESETS.items()}
 
 
 def reset() -> None:
-    """Everything but the picture as it was at the start; the kernel can be had back with Undo."""
+    """Everything but the picture as it was at the start; `restore` takes that back."""
+    st.session_state[_RESET] = {key: value(key) for key in DEFAULTS}
     weights.take(weights.Hand(weights.DEFAULT, None))
     for key, default in DEFAULTS.items():
         st.session_state[key] = default
     lab_link.forget()
+
+
+def was_reset() -> bool:
+    """Whether all is as the last reset left it, and was not before: `restore` can bring that back."""
+    return _RESET in st.session_state and all(value(key) == default for key, default in DEFAULTS.items())
+
+
+def restore() -> None:
+    """Everything as it was before the reset."""
+    for key, before in st.session_state.pop(_RESET).items():
+        st.session_state[key] = before
 
 
 # ------------------------------------------------------------------------------------- what a change draws again
@@ -45,6 +58,7 @@ def layout(photo_size: Size) -> tuple[Any, ...]:
         _edited_name(),
         value("compare"),
         tuple(lab_link.asked()),
+        was_reset(),
     )
 
 

@@ -299,11 +299,21 @@ def pinned() -> str:
     return place if re.fullmatch(r"(input|map|relu|pool),\d{1,4},\d{1,4}", place, re.ASCII) else ""
 
 
+def problem_of_pin() -> str:
+    """Why no window is held though the link asks for one, "" if it asks for none or for a place."""
+    given = str(st.session_state.get("cell") or "")
+    if not given or pinned():
+        return ""
+    return f"The link gives “{given[:20]}” for the window to hold; a place reads “map,3,4”: stage, row, column."
+
+
 def keep_pin() -> None:
     """Callback: the window was held or let go. Only the address changes, so only its fragment runs."""
+    refused = problem_of_pin()
     if (place := st.session_state["window"].pin) is not None:
         st.session_state["cell"] = place
-    st.rerun(lab_controls.KEPT)
+    if not refused:
+        st.rerun(lab_controls.KEPT)
 
 
 def downloads(walked: road.Road, display_name: str) -> None:
