@@ -97,7 +97,7 @@ def lab(owner: str, digest: str) -> None:
     else:
         relu_place.markdown("An angle is no strength: ReLU and pooling rest here. Choose the magnitude to go on.")
     microscope.window("window", lab_stages.NAME, lab_stages.keep_pin)
-    lab_link.say({"cell": lab_stages.problem_of_pin()})
+    lab_link.say({"cell": lab_link.problem_of_place()})
     stages(owner, digest)
 
     sheet_place = st.container() if max(size) <= lab_stages.SHEET and strength else None
@@ -157,7 +157,7 @@ def stages(owner: str, digest: str) -> None:
     if fits:
         walked = road.walk(now.pixels, now.settings)
         parts |= lab_stages.road_stages(walked, now.view)
-        window = road.spec(walked, lab_stages.NAME, name) | {"pin": lab_stages.pinned()}
+        window = road.spec(walked, lab_stages.NAME, name) | {"pin": lab_link.place()}
     grid = lab_stages.kernel_grid(now.hand, now.settings, now.plane, lab_settings.room(now.size, now.settings.padding))
     microscope.draw("drawn_lab", lab_stages.NAME, parts, grid, window, lab_stages.refine)
 

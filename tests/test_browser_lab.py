@@ -329,6 +329,23 @@ def test_every_control_does_what_it_says(page: Any, server: Server) -> None:
         assert stage_text(page, "map", "shape") == "126 × 126", f"{key} was not reset"
 
 
+@pytest.mark.parametrize("pause", [0, 30, 150])
+def test_two_quick_clicks_reset_and_restore_as_one_does(page: Any, server: Server, pause: int) -> None:
+    open_lab(page, server, w="1,2;3,4", stride_y="3")
+    for key, shape in (("reset", "126 × 126"), ("reset_undone", "43 × 127")):
+        page.evaluate(
+            "([key, pause]) => { const one = document.querySelector(`.st-key-${key} button`); one.click();"
+            " setTimeout(() => one.click(), pause) }",
+            [key, pause],
+        )
+        page.wait_for_timeout(pause)
+        settle(page)
+        until(lambda shape=shape: stage_text(page, "map", "shape") == shape, f"a map of {shape}")
+        assert page.locator("[data-testid=stException]").count() == 0
+    assert "stride_y=3" in address(page)
+    assert "w=1%2C2%3B3%2C4" in address(page)
+
+
 def test_weights_are_edited_pasted_and_undone(page: Any, server: Server) -> None:
     open_lab(page, server)
     cells = page.locator("[data-testid=weight]")

@@ -128,6 +128,24 @@ def test_networks_for_faces_are_listed_after_all_others_or_not_at_all(
     assert frame.faces() is there
 
 
+@pytest.mark.parametrize(
+    ("server", "there"),
+    [
+        (None, True),  # no server: a test
+        ("starlette-app", True),  # streamlit run
+        ("asgi-server", False),  # uvicorn app:app --host ..., of which server.address knows nothing
+        ("asgi-mounted", False),
+        ("something new", False),
+    ],
+)
+def test_faces_are_off_where_another_server_listens_nobody_knows_where(
+    server: str | None, there: bool, listening: Any, monkeypatch: Any
+) -> None:
+    listening("127.0.0.1")
+    monkeypatch.setattr("streamlit.config._server_mode", server)
+    assert frame.faces() is there
+
+
 @pytest.mark.parametrize(("address", "there"), [("127.0.0.1", True), ("0.0.0.0", False)])
 @pytest.mark.parametrize("page", ["pages/classify.py", "pages/inside.py", "pages/networks.py", "pages/train.py"])
 def test_no_page_shows_a_network_for_faces_where_there_are_none(

@@ -594,6 +594,12 @@ def test_a_link_to_a_place_that_is_none_says_what_a_place_is(cell, sentence):
     assert sentences(app) == []
 
 
+def test_a_reset_of_nothing_leaves_nothing_to_take_back():
+    app = opened(KERNELS)
+    app.button(key="reset").click().run()
+    assert [button.key for button in app.button if button.key.startswith("reset")] == ["reset"]
+
+
 def test_a_reset_can_be_taken_back_until_something_else_is_changed():
     app = opened(KERNELS, w="1,2;3,4", stride_y="3", kind="Average", compare="identity")
 
@@ -611,6 +617,7 @@ def test_a_reset_can_be_taken_back_until_something_else_is_changed():
     assert now() == (filters.PRESETS["sobel_x"].weights.tolist(), 1, "Max", "")
     app.button(key="reset_undone").click().run()
     assert now() == before
+    assert not components(app)["kernel_grid"]["canUndo"]  # there is nothing between the two
     app.button(key="reset").click().run()
     change(app, app.number_input(key="stride_y"), 2)
     assert [button.key for button in app.button if button.key.startswith("reset")] == ["reset"]

@@ -6,25 +6,19 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Server, free_port, start_server
+from conftest import ROOT, Server, free_port, open_page, settle, start_server, until
+from streamlit import delta_generator
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.pages_manager import PagesManager
 
-pytestmark = pytest.mark.pages
-PATIENCE = 60  # seconds
-
-
-def until(found: Callable[[], Any], what: str) -> Any:
-    limit = time.monotonic() + PATIENCE
-    while time.monotonic() < limit:
-        if value := found():
-            return value
-        time.sleep(0.1)
-    raise AssertionError(f"not within {PATIENCE} s: {what}")
+pytestmark = pytest.mark.browser
+ENDS_WITHIN = 30  # seconds
 
 
 @contextmanager
@@ -33,7 +27,7 @@ def ended(server: Server) -> Iterator[Server]:
         yield server
     finally:
         server.process.terminate()
-        server.process.wait(PATIENCE)
+        server.process.wait(ENDS_WITHIN)
 
 
 def test_what_pages_need_is_loaded_before_the_first_visit(tmp_path: Path) -> None:
@@ -43,6 +37,7 @@ def test_what_pages_need_is_loaded_before_the_first_visit(tmp_path: Path) -> Non
     assert not modules & {"keras", "tensorflow"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="The browser that notes its address is a shell script.")
 @pytest.mark.parametrize("headless", [False, True])
 def test_a_browser_is_opened_where_there_is_one(tmp_path: Path, headless: bool) -> None:
     opened, port = tmp_path / "opened", free_port()
@@ -69,7 +64,7 @@ def test_a_browser_is_opened_where_there_is_one(tmp_path: Path, headless: bool) 
             assert opened.read_text().split() == [f"http://127.0.0.1:{port}"]
     finally:
         process.send_signal(signal.SIGINT)  # Ctrl+C
-        process.wait(PATIENCE)
+        process.wait(ENDS_WITHIN)
 
 
 def answers(port: int) -> bool:
@@ -78,3 +73,54 @@ def answers(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def test_a_page_that_is_opened_first_of_all_runs_once(tmp_path: Path, page: Any) -> None:
+    kinds: list[str] = []
+
+    def note(frame: bytes | str) -> None:
+        message = ForwardMsg.FromString(frame if isinstance(frame, bytes) else frame.encode())
+        kinds.append(message.delta.new_element.WhichOneof("type") or message.WhichOneof("type"))
+
+    page.on("websocket", lambda socket: socket.on("framereceived", note))
+    with ended(start_server(tmp_path)) as server:
+        open_page(page, f"{server.url}/networks")
+    assert kinds[: kinds.index("heading")].count("new_session") == 1
+
+
+def test_streamlit_still_has_the_two_switches() -> None:
+    assert hasattr(PagesManager, "uses_pages_directory")
+    assert hasattr(delta_generator, "_use_warning_has_been_displayed")
+
+
+def test_two_who_come_first_of_all_are_both_served(tmp_path: Path, chromium: Any) -> None:
+    contexts = [chromium.new_context() for _ in range(2)]
+    try:
+        pages = [context.new_page() for context in contexts]
+        with ended(start_server(tmp_path)) as server:
+            for page, path in zip(pages, ("kernels", "classify"), strict=True):
+                page.goto(f"{server.url}/{path}", wait_until="commit")
+            for page, title in zip(pages, ("Kernel lab", "Classify"), strict=True):
+                page.get_by_role("heading", name=title, exact=True).wait_for()
+                settle(page)
+                assert page.locator("[data-testid=stException]").count() == 0
+    finally:
+        for context in contexts:
+            context.close()
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGQUIT"])
+def test_a_signal_ends_the_server_in_order(tmp_path: Path, page: Any, name: str) -> None:
+    server = start_server(tmp_path)
+    try:
+        open_page(page, f"{server.url}/train")  # whose queue locks its folder, and unlocks it at the end
+        assert list(server.runs.glob(".queue-*.lock"))
+        server.process.send_signal(getattr(signal, name))
+        assert server.process.wait(ENDS_WITHIN) == 0
+    finally:
+        server.process.kill()
+        server.process.wait(ENDS_WITHIN)
+    assert not list(server.runs.glob(".queue-*.lock"))
+    said = (tmp_path / "server.log").read_text()
+    assert "Traceback" not in said
+    assert "Aborted" not in said

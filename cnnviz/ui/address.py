@@ -58,7 +58,7 @@ def choice(
     st.session_state[f"{param}_shown"] = _CHANGED if changed_to else known
 
     def changed() -> None:
-        if st.session_state[f"{param}_shown"] == _CHANGED:  # it is what it was
+        if st.session_state[f"{param}_shown"] not in options:  # it is what it was, or of a list that is gone
             return
         on_change()
         st.session_state[param] = st.session_state[f"{param}_shown"]

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import streamlit as st
+from streamlit import config
 from streamlit.navigation.page import Page
 
 from cnnviz import engine, face
@@ -36,7 +37,9 @@ def enter() -> None:
 
 def faces() -> bool:
     """Whether this server may look for faces and show networks for them: see `face.allowed`."""
-    return face.allowed(str(st.get_option("server.address") or ""), os.environ)
+    # another ASGI server listens where it was told to, and the option knows nothing of it
+    known = config._server_mode in (None, "starlette-managed", "starlette-app")  # a test, or `streamlit run`
+    return face.allowed(str(st.get_option("server.address") or "") if known else "", os.environ)
 
 
 def navigation() -> Page:
@@ -65,8 +68,8 @@ def page(title: str, lead: str) -> str:
 def begin() -> str:
     """What comes before a page's heading; for a page whose heading depends on its owner. Returns the owner key.
 
-    A folder called pages/ makes Streamlit run a page file without app.py when it is the first thing opened
-    after a server start (a deep link). Then `enter` was never called: announce the page map and start over.
+    A folder called pages/ makes Streamlit run a page file without app.py when nobody has said otherwise (see
+    `cnnviz.ui.server`). Then `enter` was never called: announce the page map and start over.
     """
     if "entered" not in st.session_state:
         enter()

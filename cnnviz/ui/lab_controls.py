@@ -1,5 +1,6 @@
 """The controls of the Kernel lab, in which nothing impossible can be set, and what a change of one draws again."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -11,13 +12,18 @@ from cnnviz.ui import address, lab_link, lab_settings, weights
 from cnnviz.ui.lab_settings import DEFAULTS, Size, value
 
 STAGES, KEPT = "stages", "kept"  # keys of the fragments that draw the stages and that keep the address
-_RESET = "lab_before_reset"  # in the session: what the controls said before the last reset
+_RESET = "lab_before_reset"  # in the session: when the last reset was, and what the controls said before it
+_AGAIN = 1.0  # seconds in which a second click is the same reset
 OTHERS = {"": "nothing"} | {key: kernel.label for key, kernel in filters.PRESETS.items()}
 
 
 def reset() -> None:
     """Everything but the picture as it was at the start; `restore` takes that back."""
-    st.session_state[_RESET] = {key: value(key) for key in DEFAULTS}
+    before = {key: value(key) for key in DEFAULTS}
+    held = st.session_state.get(_RESET)
+    # a double click brings the values from before the first click along, but not all of them
+    if before != DEFAULTS and not (held and time.monotonic() - held[0] < _AGAIN):
+        st.session_state[_RESET] = (time.monotonic(), before)
     weights.take(weights.Hand(weights.DEFAULT, None))
     for key, default in DEFAULTS.items():
         st.session_state[key] = default
@@ -25,14 +31,15 @@ def reset() -> None:
 
 
 def was_reset() -> bool:
-    """Whether all is as the last reset left it, and was not before: `restore` can bring that back."""
+    """Whether all is as the last reset left it, so that `restore` can bring back what was before."""
     return _RESET in st.session_state and all(value(key) == default for key, default in DEFAULTS.items())
 
 
 def restore() -> None:
-    """Everything as it was before the reset."""
-    for key, before in st.session_state.pop(_RESET).items():
+    """Everything as it was before the last reset; a second click, which brings the values of the reset along, too."""
+    for key, before in st.session_state[_RESET][1].items():
         st.session_state[key] = before
+    weights.forget_undone()
 
 
 # ------------------------------------------------------------------------------------- what a change draws again

@@ -4,6 +4,7 @@ Streamlit drops such a value of a link without a word; a typed one never leaves 
 """
 
 import math
+import re
 
 import streamlit as st
 
@@ -70,6 +71,20 @@ def refused_number(key: str, label: str, least: float, most: float) -> str:
     kind = "whole numbers" if whole else "numbers"
     possible = f"takes {kind} from {_text(least)} to {_text(most)}" if least < most else f"can only be {_text(least)}"
     return refused(key, label, f"{possible} here")
+
+
+def place() -> str:
+    """The place in the URL that the window is held at, "map,row,column", or ""."""
+    given = str(st.session_state.get("cell") or "")
+    return given if re.fullmatch(r"(input|map|relu|pool),\d{1,4},\d{1,4}", given, re.ASCII) else ""
+
+
+def problem_of_place() -> str:
+    """Why no window is held though the link asks for one, "" if it asks for none or for a place."""
+    given = str(st.session_state.get("cell") or "")
+    if not given or place():
+        return ""
+    return f"The link gives “{given[:20]}” for the window to hold; a place reads “map,3,4”: stage, row, column."
 
 
 def say(refused: dict[str, str]) -> None:

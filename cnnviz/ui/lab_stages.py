@@ -1,7 +1,6 @@
 """The stages of the Kernel lab: a walked road in, what the microscope's parts show out."""
 
 import io
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnviz import display, filters, kernels, microscope, road
 from cnnviz.filters import Floats
-from cnnviz.ui import frame, lab_controls, lab_words, weights
+from cnnviz.ui import frame, lab_controls, lab_link, lab_words, weights
 
 NAME = "lab"  # of the road, for the microscope
 SHOWN = 208  # pixels a stage is wide on the page; dense screens and phones ask for FINE
@@ -293,23 +292,9 @@ def draw_comparison(walked: road.Road, choice: str) -> None:
     microscope.draw("drawn_compare", "compare", stages, on_coarse=refine)
 
 
-def pinned() -> str:
-    """The place in the URL that the window is held at, "map,row,column", or ""."""
-    place = str(st.session_state.get("cell") or "")
-    return place if re.fullmatch(r"(input|map|relu|pool),\d{1,4},\d{1,4}", place, re.ASCII) else ""
-
-
-def problem_of_pin() -> str:
-    """Why no window is held though the link asks for one, "" if it asks for none or for a place."""
-    given = str(st.session_state.get("cell") or "")
-    if not given or pinned():
-        return ""
-    return f"The link gives “{given[:20]}” for the window to hold; a place reads “map,3,4”: stage, row, column."
-
-
 def keep_pin() -> None:
     """Callback: the window was held or let go. Only the address changes, so only its fragment runs."""
-    refused = problem_of_pin()
+    refused = lab_link.problem_of_place()
     if (place := st.session_state["window"].pin) is not None:
         st.session_state["cell"] = place
     if not refused:

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import signal
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,9 @@ from streamlit.web.server import server_util
 
 # NumPy, Pillow and OpenCV come with these; of all pages the Kernel lab needs most before it can be drawn
 _MODULES = ("cnnviz.ui.frame", "cnnviz.ui.strip", "cnnviz.ui.lab_controls", "cnnviz.ui.lab_stages", "cnnviz.recipe")
-_OPENS_AFTER = 0.2  # seconds, until the port answers
+
+
+RUN = "starlette-app"  # what Streamlit calls a server that `streamlit run` has started
 
 
 def _load() -> None:
@@ -57,14 +60,34 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
     # runs once too often, and whether Python was started by hand, for which it looks at every module's file
     PagesManager.uses_pages_directory = False
     delta_generator._use_warning_has_been_displayed = True
-    asyncio.get_running_loop().call_later(_OPENS_AFTER, _open_browser)
+    _end_in_order()
+    asyncio.get_running_loop().call_soon(_open_browser)
     yield
 
 
 def _open_browser() -> None:
     """As `streamlit run` does for a plain script, and does not for an `st.App`."""
-    if not config.get_option("server.headless"):
+    if config._server_mode == RUN and not config.get_option("server.headless"):
         cli_util.open_browser(server_util.get_url(str(config.get_option("browser.serverAddress"))))
+
+
+def _end_in_order() -> None:
+    """Let a signal end the server and nothing more.
+
+    uvicorn raises it once more after its shutdown, and Python would end without what is registered with atexit: the
+    training queue would not write down what waits in it.
+    """
+    server = getattr(signal.getsignal(signal.SIGINT), "__self__", None)  # uvicorn's, which handles signals so far
+    if server is None:
+        return
+
+    def stop(*_: Any) -> None:
+        server.force_exit = server.should_exit  # the second time: do not wait for open connections
+        server.should_exit = True
+
+    for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGBREAK"):  # the last two not everywhere
+        if number := getattr(signal, name, None):
+            signal.signal(number, stop)
 
 
 middleware = [Middleware(_loading)]

@@ -140,6 +140,13 @@ def undo() -> None:
         _hold(st.session_state["kernel_undo"].pop())
 
 
+def forget_undone() -> None:
+    """The kernel in hand has come back by another way than `undo`: it need not come back once more."""
+    pile = st.session_state.get("kernel_undo")
+    if pile and pile[-1].choice == hand().choice and _same(pile[-1].edited, hand().edited):
+        pile.pop()
+
+
 def _hold(new: Hand) -> None:
     st.session_state["kernel"] = new.choice
     st.session_state["w"] = "" if new.edited is None else kernels.dump(new.edited)
