@@ -1,5 +1,7 @@
 """Start: the picture in hand and four doors into the laboratory, each with this picture already through it."""
 
+from typing import Literal
+
 import streamlit as st
 
 from cnnviz import display, engine, filters, microscope, road
@@ -15,7 +17,10 @@ PAGES = ("kernels", "inside", "classify", "train")
 def kernels(photo: Photo) -> None:
     """Edges, by three times three weights."""
     pixels = display.reduce(photo.pixels, 208)
-    walked = road.walk(pixels, road.Settings("luminance", filters.PRESETS[KERNEL].weights, padding="same"))
+    weights_of = filters.PRESETS[KERNEL].weights
+    # zeros round the picture would look like edges; a picture too small for one window has to have them
+    padding: Literal["valid", "same"] = "valid" if min(pixels.shape[:2]) >= len(weights_of) else "same"
+    walked = road.walk(pixels, road.Settings("luminance", weights_of, padding=padding))
     scale, _ = lab_stages.view(walked, "Signed")
     label = filters.PRESETS[KERNEL].label
     stage = lab_stages.map_stage(

@@ -702,6 +702,70 @@ def test_nothing_scrolls_sideways(chromium: Any, server: Server, width: int) -> 
         context.close()
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "query", "form"),
+    [
+        (1280, 1000, {}, ""),
+        (1280, 720, {}, "low"),
+        (1280, 640, {}, "low"),
+        (1280, 720, {"kernel": "gaussian_blur_5"}, "low"),
+        (1280, 720, {"channel": "RGB"}, "low"),
+        (1280, 640, {"channel": "RGB"}, "short"),
+        (1280, 720, {"w": ";".join([",".join("1" * 15)] * 15)}, "short"),
+        (1024, 768, {}, "low"),
+        (768, 900, {"kernel": "gaussian_blur_5"}, "short"),
+    ],
+)
+def test_the_window_does_not_cover_the_stage_under_the_pointer(
+    chromium: Any, server: Server, width: int, height: int, query: dict[str, str], form: str
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": height})
+    try:
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        open_lab(page, server, **query)
+        stage = page.locator(".st-key-stage_map [data-testid=stage]").bounding_box()
+        panel = page.locator(".st-key-window .window")
+        rows = []
+        for part in (0.1, 0.5, 0.95):
+            page.mouse.move(stage["x"] + stage["width"] * 0.5, stage["y"] + stage["height"] * part)
+            page.wait_for_timeout(100)
+            rows.append(int(shown(page)["row"]))
+            assert panel.bounding_box()["y"] > stage["y"] + stage["height"]
+            sum_of = page.locator("[data-testid=sum]").bounding_box()
+            assert sum_of["y"] + sum_of["height"] < height
+        assert rows[0] < rows[1] < rows[2]
+        assert set(str(panel.get_attribute("class")).split()) & {"low", "short"} == ({form} if form else set())
+        box = panel.bounding_box()
+        page.mouse.move(box["x"] + 40, box["y"] + box["height"] - 20)  # into it: all of it
+        page.wait_for_timeout(100)
+        assert page.locator("[data-grid=products]").is_visible()
+    finally:
+        context.close()
+
+
+def test_a_click_takes_a_weight_whole_also_where_enter_had_led_to_it(page: Any, server: Server) -> None:
+    open_lab(page, server)
+    cells = page.locator("[data-testid=weight]")
+    cells.nth(1).click()
+    page.keyboard.type("6")
+    page.keyboard.press("Enter")
+    settle(page)
+    cells.nth(4).click()
+    page.keyboard.type("7")
+    page.keyboard.press("Enter")
+    until(lambda: cells.nth(4).input_value() == "+7", "the weight 7")
+
+
+def test_a_held_window_that_leaves_the_map_is_held_where_it_went(page: Any, server: Server) -> None:
+    open_lab(page, server, cell="map,100,100")
+    for size, place in (("16", 13), ("128", 13)):
+        page.locator(".st-key-size").get_by_role("radio", name=size, exact=True).click()
+        until(lambda place=place: f"cell=map%2C{place}%2C{place}" in address(page), "the place that is shown")
+        settle(page)
+        assert (shown(page)["row"], shown(page)["column"]) == (str(place), str(place))
+
+
 def test_on_a_phone_a_tap_brings_the_sum_near_and_arrows_walk_on(chromium: Any, server: Server) -> None:
     context = chromium.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=2

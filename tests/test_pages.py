@@ -463,7 +463,7 @@ def test_a_photo_of_any_shape_goes_through_every_page(size, working, fits):
     app = opened(KERNELS)
     app.file_uploader(key="upload_0").set_value(("own.png", picture(*size), "image/png")).run()
     check(app, KERNELS)
-    assert app.caption[0].value == f"own\\.png · {size[0]} × {size[1]} pixels"
+    assert app.caption[0].value == f"own\\.png · {size[0]} pixels wide, {size[1]} high"
     assert components(app)["stage_input"]["cells"] == list(working)
     does_not = f"A 3×3 kernel does not fit into a {working[0]}×{working[1]} picture with padding valid; "
     assert [does_not in sentence for sentence in sentences(app)] == ([] if fits else [True])
@@ -592,6 +592,21 @@ def test_a_link_to_a_place_that_is_none_says_what_a_place_is(cell, sentence):
     assert components(app)["window"]["pin"] == ("" if sentence else cell)
     app.button(key="reset").click().run()
     assert sentences(app) == []
+
+
+def test_a_size_that_did_not_fit_comes_back_with_the_room_for_it():
+    app = opened(KERNELS, pool_y="15", pool_x="12", dilation_x="4")
+
+    def now():
+        return [app.number_input(key=key).value for key in ("pool_y", "pool_x", "dilation_x")]
+
+    assert now() == [15, 12, 4]
+    for size, expected in (("16", [14, 8, 4]), ("128", [15, 12, 4]), ("16", [14, 8, 4])):
+        change(app, next(one for one in app.get("button_group") if one.key == "size"), size)
+        assert now() == expected
+    change(app, app.number_input(key="pool_x"), 3)  # by hand: this is what is wanted now
+    change(app, next(one for one in app.get("button_group") if one.key == "size"), "128")
+    assert now() == [15, 3, 4]
 
 
 def test_a_reset_of_nothing_leaves_nothing_to_take_back():

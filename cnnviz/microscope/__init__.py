@@ -86,7 +86,7 @@ _window = st.components.v2.component(
     "cnnviz_window",
     html=_read("window.html"),
     css=_read("window.css"),
-    js=_read("hub.js", "arithmetic.js", "grid.js", "window_sums.js", "window.js"),
+    js=_read("hub.js", "arithmetic.js", "grid.js", "window_sums.js", "near.js", "window.js"),
 )
 _plane = st.components.v2.component("cnnviz_plane", js=_read("hub.js", "plane.js"))
 _block = st.components.v2.component("cnnviz_block", js=_read("hub.js", "block.js"))

@@ -58,6 +58,7 @@ function mountGrid(root, where) {
         })
         input.select()
       }
+      input.onclick = () => input.value === input.dataset.shown && input.select() // also where it had the focus
       input.onblur = () => inputs[n] === input && commit(n) // not one that a new kernel has just replaced
       input.onkeydown = (event) => onKey(event, row, column)
       input.onpaste = (event) => {

@@ -119,7 +119,8 @@ function mountStage(root, where) {
 
   function point(action, event) {
     const [row, column] = cellAt(event)
-    tell("point", { road: data.road, stage: data.role, row, column, action })
+    const { bottom } = canvas.getBoundingClientRect()
+    tell("point", { road: data.road, stage: data.role, row, column, action, bottom })
   }
 
   canvas.onpointermove = (event) => {

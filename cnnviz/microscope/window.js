@@ -35,6 +35,7 @@ function mountWindow(root, where) {
     chosen = n
     show()
   })
+  const near = mountNear(root, panel)
   hub.timings ??= []
   find(".hint").hidden = hintSeen()
   find(".hint").textContent = byTouch()
@@ -213,7 +214,7 @@ function mountWindow(root, where) {
   function onPoint({ detail }) {
     if (!spec || detail.road !== spec.road) return
     if (detail.action === "leave") return near(pinned)
-    near(true)
+    near(true, detail.bottom)
     if (detail.action === "free") {
       setPin(false)
       play(false)
@@ -256,17 +257,15 @@ function mountWindow(root, where) {
     keepHint()
   }
 
-  // While the pointer is on a stage this panel sticks to the bottom of the screen (see frame.css).
-  function near(on) {
-    root.host?.closest(".st-key-window")?.toggleAttribute("data-near", on) // a class would be lost at a rerun
-    panel.classList.toggle("near", on)
-  }
-
   function setPin(on) {
     pinned = on
     find(".free").hidden = !on
     near(on)
-    pin(on ? `${cursor.stage},${cursor.row},${cursor.column}` : "")
+    pin(on ? place() : "")
+  }
+
+  function place() {
+    return `${cursor.stage},${cursor.row},${cursor.column}`
   }
 
   function onPlane({ detail }) {
@@ -297,7 +296,7 @@ function mountWindow(root, where) {
     play(false)
     go({ row: Math.floor(event.target.value / columns), column: event.target.value % columns })
   }
-  panel.onpointerenter = (event) => event.pointerType === "mouse" && near(true)
+  panel.onpointerenter = (event) => event.pointerType === "mouse" && near(true, null)
   panel.onpointerleave = (event) => event.pointerType === "mouse" && near(pinned)
   find(".up").onclick = (event) => {
     event.stopPropagation()
@@ -305,9 +304,9 @@ function mountWindow(root, where) {
     tell("seek", { road: spec.road, stage: cursor.stage })
   }
   panel.onclick = (event) => {
-    if (!panel.classList.contains("near") || !matchMedia("(max-width: 759px)").matches) return
+    if (!panel.classList.contains("short")) return
     if (event.target.closest("button")) return
-    near(false) // on a phone the panel shows its sum only while it sticks to the bottom; a tap opens it
+    near(false) // a tap opens it
     panel.scrollIntoView({ block: "end" })
   }
   panel.onkeydown = (event) => {
@@ -340,6 +339,8 @@ function mountWindow(root, where) {
     }
     const [rows, columns] = output()
     cursor = { ...cursor, row: clamp(cursor.row, 0, rows - 1), column: clamp(cursor.column, 0, columns - 1) }
+    if (pinned && place() !== held) setTimeout(() => pinned && pin(place())) // there is no such cell any more
+    near.look() // it may have become larger
     if (chosen >= spec.parts.length) chosen = 0
     scrub()
     heaviest = Math.max(1e-9, ...spec.parts.flatMap((part) => part.weights.flat().map(Math.abs)))

@@ -13,6 +13,7 @@ from cnnviz.ui.lab_settings import DEFAULTS, Size, value
 
 STAGES, KEPT = "stages", "kept"  # keys of the fragments that draw the stages and that keep the address
 _RESET = "lab_before_reset"  # in the session: when the last reset was, and what the controls said before it
+_WISHED = "lab_wished"  # in the session: sizes that the picture had no room for, by key
 _AGAIN = 1.0  # seconds in which a second click is the same reset
 OTHERS = {"": "nothing"} | {key: kernel.label for key, kernel in filters.PRESETS.items()}
 
@@ -27,6 +28,7 @@ def reset() -> None:
     weights.take(weights.Hand(weights.DEFAULT, None))
     for key, default in DEFAULTS.items():
         st.session_state[key] = default
+    st.session_state.pop(_WISHED, None)
     lab_link.forget()
 
 
@@ -109,7 +111,8 @@ def channel() -> None:
 def size() -> None:
     """The working size."""
     _segments("Working size", lab_settings.SIZES, "size")
-    st.caption("At 16 and 32 every number can be read.")
+    if lab_settings.strength():
+        st.caption("At 16 and 32 every number stands below.")
 
 
 def kernel() -> None:
@@ -203,6 +206,7 @@ def compare() -> str:
 def _changed(key: str, then: Callable[[], None] | None) -> None:
     """Callback: a control was changed by hand, so what a link asked of it is over."""
     lab_link.forget(key)
+    st.session_state.get(_WISHED, {}).pop(key, None)
     if then:
         then()
 
@@ -241,10 +245,13 @@ def _pair(label: str, key: str, most: Size) -> None:
 
 def _side_by_side(fields: dict[str, tuple[str, int, int]]) -> None:
     """Whole numbers, each with its label, least and most, and below them what a link asks of them in vain."""
+    wished: dict[str, int] = st.session_state.setdefault(_WISHED, {})
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
         for key, field in fields.items():
             if value(key) > field[2]:  # it has become impossible
-                st.session_state[key] = field[2]
+                wished.setdefault(key, value(key))
+            if key in wished:  # and comes back as far as it can
+                st.session_state[key] = min(wished[key], field[2])
             _number(field[0], key, *field[1:])
     lab_link.say({key: lab_link.refused_number(key, *field) for key, field in fields.items()})
 

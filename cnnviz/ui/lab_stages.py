@@ -282,6 +282,11 @@ def draw_comparison(walked: road.Road, choice: str) -> None:
         (kernel.label, "", second, scale),
         ("Difference", "this − other", difference, display.signed_scale(display.limit(difference))),
     )
+    if s.kernel_size != other.shape[:2]:
+        st.caption(
+            f"Both kernels are written as {lab_words.times(tuple(side))}, with zeros round the smaller one, so that "
+            "their cells lie on the same pixels."
+        )
     with st.grid(3, min_column_width=200, gap=(24, 32), key="comparison"):
         for name in COMPARED:
             microscope.stage(f"compare_{name}", "compare", name)

@@ -143,7 +143,7 @@ def padding(walked: road.Road) -> str:
         "**Padding.** Zeros round the picture, so that a window can stand on its border. Here "
         f"{here if zeros else 'there are none'}. *valid* adds none: the map is smaller than the picture, and pixels at "
         "the border count in fewer windows. *same* keeps the size at stride 1; an odd zero goes below and right. "
-        "*own* is as many as you like."
+        "*own* takes a number for each side."
     )
 
 

@@ -87,7 +87,7 @@ def own(owner: str) -> images.Photo | None:
 def caption(photo: images.Photo) -> str:
     """One line that says which picture this is and what was done to it, as Markdown."""
     height, width = photo.pixels.shape[:2]
-    return " · ".join(frame.escape(part) for part in (photo.name, f"{width} × {height} pixels", *photo.notes))
+    return " · ".join(frame.escape(part) for part in (photo.name, f"{width} pixels wide, {height} high", *photo.notes))
 
 
 def _strip_data(own: images.Photo | None, choice: str) -> dict[str, Any]:
