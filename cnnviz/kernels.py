@@ -45,7 +45,7 @@ def check_weights(weights: ArrayLike) -> Weights:
     if len(bad):
         row, column = bad[0][:2] + 1
         raise ValueError(
-            f"The weight in row {row}, column {column} is {grid[tuple(bad[0])]:g}, but each weight must be a number "
+            f"The weight in row {row}, column {column} is {grid[tuple(bad[0])]:,.7g}, but each weight must be a number "
             f"from −{MAX_WEIGHT:,} to {MAX_WEIGHT:,}; put one such as 0.5 there."
         )
     grid.flags.writeable = False

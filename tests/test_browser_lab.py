@@ -329,18 +329,19 @@ def test_every_control_does_what_it_says(page: Any, server: Server) -> None:
         assert stage_text(page, "map", "shape") == "126 × 126", f"{key} was not reset"
 
 
-@pytest.mark.parametrize("pause", [0, 30, 150])
+@pytest.mark.parametrize("pause", [0, 60, 150, 350])
 def test_two_quick_clicks_reset_and_restore_as_one_does(page: Any, server: Server, pause: int) -> None:
     open_lab(page, server, w="1,2;3,4", stride_y="3")
     for key, shape in (("reset", "126 × 126"), ("reset_undone", "43 × 127")):
-        page.evaluate(
-            "([key, pause]) => { const one = document.querySelector(`.st-key-${key} button`); one.click();"
-            " setTimeout(() => one.click(), pause) }",
-            [key, pause],
-        )
-        page.wait_for_timeout(pause)
+        page.wait_for_timeout(700)  # a click of its own, and not the second half of the one before
+        button = page.locator(f".st-key-{key} button")
+        button.scroll_into_view_if_needed()
+        box = button.bounding_box()
+        for wait in (pause, 0):  # at the place, whatever stands there the second time
+            page.mouse.click(box["x"] + 10, box["y"] + 10)
+            page.wait_for_timeout(wait)
         settle(page)
-        until(lambda shape=shape: stage_text(page, "map", "shape") == shape, f"a map of {shape}")
+        until(lambda shape=shape: stage_text(page, "map", "shape") == shape, f"a map of {shape}", 20)
         assert page.locator("[data-testid=stException]").count() == 0
     assert "stride_y=3" in address(page)
     assert "w=1%2C2%3B3%2C4" in address(page)
@@ -735,6 +736,15 @@ def test_the_window_does_not_cover_the_stage_under_the_pointer(
             sum_of = page.locator("[data-testid=sum]").bounding_box()
             assert sum_of["y"] + sum_of["height"] < height
         assert rows[0] < rows[1] < rows[2]
+        pool = page.locator(".st-key-stage_pool [data-testid=stage]").bounding_box()
+        page.mouse.click(pool["x"] + pool["width"] / 2, pool["y"] + pool["height"] / 2)  # held, and another window
+        page.wait_for_timeout(100)
+        if pool["y"] < stage["y"] + stage["height"]:  # side by side, so that both are on the screen
+            assert panel.bounding_box()["y"] > pool["y"] + pool["height"]
+        page.keyboard.press("Escape")
+        page.mouse.move(stage["x"] + stage["width"] * 0.5, stage["y"] + stage["height"] * 0.5)
+        page.wait_for_timeout(100)
+        assert panel.bounding_box()["y"] > stage["y"] + stage["height"]
         assert set(str(panel.get_attribute("class")).split()) & {"low", "short"} == ({form} if form else set())
         box = panel.bounding_box()
         page.mouse.move(box["x"] + 40, box["y"] + box["height"] - 20)  # into it: all of it
@@ -742,6 +752,19 @@ def test_the_window_does_not_cover_the_stage_under_the_pointer(
         assert page.locator("[data-grid=products]").is_visible()
     finally:
         context.close()
+
+
+def test_the_window_stays_whole_over_the_sheet_of_numbers_below_it(page: Any, server: Server) -> None:
+    open_lab(page, server, size="16")
+    panel, sheet = page.locator(".st-key-window .window"), page.locator(".st-key-sheet_map [data-testid=stage]")
+    panel.evaluate("(panel) => scrollBy(0, 0) || panel.scrollIntoView({ block: 'start' })")
+    page.wait_for_timeout(200)
+    before, box = panel.bounding_box(), sheet.bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.wait_for_timeout(200)
+    assert page.locator("[data-grid=products]").is_visible()
+    assert panel.bounding_box()["height"] == pytest.approx(before["height"], abs=4)
+    assert sheet.bounding_box()["y"] == pytest.approx(box["y"], abs=4)
 
 
 def test_a_click_takes_a_weight_whole_also_where_enter_had_led_to_it(page: Any, server: Server) -> None:
@@ -755,6 +778,13 @@ def test_a_click_takes_a_weight_whole_also_where_enter_had_led_to_it(page: Any, 
     page.keyboard.type("7")
     page.keyboard.press("Enter")
     until(lambda: cells.nth(4).input_value() == "+7", "the weight 7")
+    settle(page)
+    cells.nth(4).click()
+    cells.nth(4).click()  # the second click sets the caret
+    page.keyboard.press("End")
+    page.keyboard.type("5")
+    page.keyboard.press("Enter")
+    until(lambda: cells.nth(4).input_value() == "+75", "the weight 75")
 
 
 def test_a_held_window_that_leaves_the_map_is_held_where_it_went(page: Any, server: Server) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit import config, delta_generator
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import engine, face
@@ -126,6 +128,12 @@ def test_networks_for_faces_are_listed_after_all_others_or_not_at_all(
     assert list(found) == [plain, "objects", "second", *([mine, "a-first", "emotions"] if there else [])]
     assert faults == ()
     assert frame.faces() is there
+
+
+def test_streamlit_still_has_the_switches_that_the_server_sets_and_faces_ask() -> None:
+    assert hasattr(PagesManager, "uses_pages_directory")
+    assert hasattr(delta_generator, "_use_warning_has_been_displayed")
+    assert hasattr(config, "_server_mode")
 
 
 @pytest.mark.parametrize(

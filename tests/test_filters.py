@@ -518,6 +518,7 @@ def test_every_preset_and_pair_is_in_the_tables_above():
         ([[1, 2], [3]], "or rows of different length"),
         ([[1, 2], [3, NAN]], "The weight in row 2, column 2 is nan, but each weight must be a number from"),
         ([[1, None]], "The weight in row 1, column 2 is nan"),
+        ([[1_000_001]], "The weight in row 1, column 1 is 1,000,001, but each weight must be a number from −1,000,000"),
         ([[1, 2], [-INF, 4]], "The weight in row 2, column 1 is -inf"),
         ([[1e39]], "The weight in row 1, column 1 is inf"),
         (np.full((2, 2, 3), INF), "The weight in row 1, column 1 is inf"),

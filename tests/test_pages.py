@@ -7,6 +7,7 @@ sample, editing a weight and pinning a window are tested in the browser.
 import io
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ HEADINGS = {
 }
 FIRST = samples.samples()[0]
 LONG = 10_000
+PAUSE = 0.7  # seconds between two clicks that are not one double click
 
 
 def opened(page: str, **query: Any) -> AppTest:
@@ -630,11 +632,18 @@ def test_a_reset_can_be_taken_back_until_something_else_is_changed():
     assert before == ([[1, 2], [3, 4]], 3, "Average", "identity")
     app.button(key="reset").click().run()
     assert now() == (filters.PRESETS["sobel_x"].weights.tolist(), 1, "Max", "")
+    time.sleep(PAUSE)
     app.button(key="reset_undone").click().run()
     assert now() == before
     assert not components(app)["kernel_grid"]["canUndo"]  # there is nothing between the two
+    time.sleep(PAUSE)
     app.button(key="reset").click().run()
     change(app, app.number_input(key="stride_y"), 2)
+    assert [button.key for button in app.button if button.key.startswith("reset")] == ["reset"]
+    app.button(key="reset").click().run()
+    time.sleep(PAUSE)
+    app.button(key="reset_undone").click().run()
+    change(app, app.number_input(key="stride_y"), 1)  # by hand, as at the start: there is no reset to undo
     assert [button.key for button in app.button if button.key.startswith("reset")] == ["reset"]
     check(app, KERNELS)
 

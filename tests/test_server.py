@@ -1,5 +1,6 @@
 """The web server round the pages, as a process: what it loads before a visit, that it opens a browser, how it ends."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -7,15 +8,16 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import ROOT, Server, free_port, open_page, settle, start_server, until
-from streamlit import delta_generator
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.runtime.pages_manager import PagesManager
+
+from cnnviz.ui import server
 
 pytestmark = pytest.mark.browser
 ENDS_WITHIN = 30  # seconds
@@ -31,9 +33,9 @@ def ended(server: Server) -> Iterator[Server]:
 
 
 def test_what_pages_need_is_loaded_before_the_first_visit(tmp_path: Path) -> None:
-    with ended(start_server(tmp_path)) as server:  # which asks for the server's health, as a browser does, and no more
+    with ended(start_server(tmp_path)) as running:  # which asks for the server's health, as a browser does, and no more
         needed = {"numpy", "cv2", "PIL.Image", "cnnviz.ui.frame", "cnnviz.ui.lab_stages"}
-        modules = until(lambda: (held := set(server.report()["modules"])) >= needed and held, "the modules")
+        modules = until(lambda: (held := set(running.report()["modules"])) >= needed and held, "the modules")
     assert not modules & {"keras", "tensorflow"}
 
 
@@ -83,23 +85,29 @@ def test_a_page_that_is_opened_first_of_all_runs_once(tmp_path: Path, page: Any)
         kinds.append(message.delta.new_element.WhichOneof("type") or message.WhichOneof("type"))
 
     page.on("websocket", lambda socket: socket.on("framereceived", note))
-    with ended(start_server(tmp_path)) as server:
-        open_page(page, f"{server.url}/networks")
+    with ended(start_server(tmp_path)) as running:
+        open_page(page, f"{running.url}/networks")
     assert kinds[: kinds.index("heading")].count("new_session") == 1
 
 
-def test_streamlit_still_has_the_two_switches() -> None:
-    assert hasattr(PagesManager, "uses_pages_directory")
-    assert hasattr(delta_generator, "_use_warning_has_been_displayed")
+def test_under_a_server_in_a_thread_signals_stay_as_they_are() -> None:
+    async def start_and_end() -> None:
+        async with server.lifespan(None):
+            pass
+
+    before = signal.getsignal(signal.SIGINT)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, start_and_end()).result()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_two_who_come_first_of_all_are_both_served(tmp_path: Path, chromium: Any) -> None:
     contexts = [chromium.new_context() for _ in range(2)]
     try:
         pages = [context.new_page() for context in contexts]
-        with ended(start_server(tmp_path)) as server:
+        with ended(start_server(tmp_path)) as running:
             for page, path in zip(pages, ("kernels", "classify"), strict=True):
-                page.goto(f"{server.url}/{path}", wait_until="commit")
+                page.goto(f"{running.url}/{path}", wait_until="commit")
             for page, title in zip(pages, ("Kernel lab", "Classify"), strict=True):
                 page.get_by_role("heading", name=title, exact=True).wait_for()
                 settle(page)
@@ -109,18 +117,19 @@ def test_two_who_come_first_of_all_are_both_served(tmp_path: Path, chromium: Any
             context.close()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals.")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGQUIT"])
 def test_a_signal_ends_the_server_in_order(tmp_path: Path, page: Any, name: str) -> None:
-    server = start_server(tmp_path)
+    running = start_server(tmp_path)
     try:
-        open_page(page, f"{server.url}/train")  # whose queue locks its folder, and unlocks it at the end
-        assert list(server.runs.glob(".queue-*.lock"))
-        server.process.send_signal(getattr(signal, name))
-        assert server.process.wait(ENDS_WITHIN) == 0
+        open_page(page, f"{running.url}/train")  # whose queue locks its folder, and unlocks it at the end
+        assert list(running.runs.glob(".queue-*.lock"))
+        running.process.send_signal(getattr(signal, name))
+        assert running.process.wait(ENDS_WITHIN) == 0
     finally:
-        server.process.kill()
-        server.process.wait(ENDS_WITHIN)
-    assert not list(server.runs.glob(".queue-*.lock"))
+        running.process.kill()
+        running.process.wait(ENDS_WITHIN)
+    assert not list(running.runs.glob(".queue-*.lock"))
     said = (tmp_path / "server.log").read_text()
     assert "Traceback" not in said
     assert "Aborted" not in said

@@ -28,6 +28,7 @@ function mountGrid(root, where) {
   let data = null
   let send = () => {}
   let inputs = []
+  let fresh = null // the cell that a click takes whole; the next click sets the caret
   let shape = ""
   let refused = [] // sentences about the size typed last
   let wanted = "" // what was made of it
@@ -57,8 +58,12 @@ function mountGrid(root, where) {
           other.tabIndex = other === input ? 0 : -1
         })
         input.select()
+        fresh = input
       }
-      input.onclick = () => input.value === input.dataset.shown && input.select() // also where it had the focus
+      input.onclick = () => {
+        if (fresh === input && input.value === input.dataset.shown) input.select() // also where Enter had led to it
+        fresh = null
+      }
       input.onblur = () => inputs[n] === input && commit(n) // not one that a new kernel has just replaced
       input.onkeydown = (event) => onKey(event, row, column)
       input.onpaste = (event) => {
@@ -112,6 +117,7 @@ function mountGrid(root, where) {
     if (event.key === "Escape") {
       input.value = input.dataset.shown
       input.select()
+      fresh = input
     } else if (
       (event.ctrlKey || event.metaKey) &&
       event.key.toLowerCase() === "z" &&

@@ -4,27 +4,28 @@
 const MARGIN = 8 // pixels between the panel and the bottom of the screen: see frame.css
 
 // Gives near(on, bottom): bottom is where the stage ends, in pixels from the top of the screen, null where no stage is
-// under the pointer; without it the panel keeps its form. near.look() judges again at the next call.
+// under the pointer; without it the panel keeps its form. near.look() chooses the form anew.
 function mountNear(root, panel) {
   const phone = matchMedia("(max-width: 759px)")
-  let last // the bottom that the form was chosen for
+  let stuck = false
+  let until // the bottom that the form was chosen for
 
-  function near(on, bottom = last) {
+  function near(on, bottom = until) {
+    if (on === stuck && bottom === until) return
+    stuck = on
+    until = on ? bottom : undefined
     root.host?.closest(".st-key-window")?.toggleAttribute("data-near", on) // a class would be lost at a rerun
-    panel.classList.toggle("near", on)
-    if (on && bottom === last && bottom !== undefined) return
-    last = on ? bottom : undefined
+    near.look()
+  }
+  near.look = () => {
     panel.classList.remove("low", "short")
-    if (!on) return
-    const covers = () => panel.offsetHeight > innerHeight - (bottom ?? 0) - MARGIN
+    if (!stuck) return
+    const covers = () => panel.offsetHeight > innerHeight - (until ?? 0) - MARGIN
     if (phone.matches) panel.classList.add("short")
     else if (covers()) {
       panel.classList.add("low")
       if (covers()) panel.classList.replace("low", "short")
     }
-  }
-  near.look = () => {
-    last = undefined
   }
   return near
 }

@@ -117,10 +117,12 @@ function mountStage(root, where) {
     ]
   }
 
+  // Where the window's panel must not reach, in pixels from the top of the screen; above a sheet it covers nothing.
+  const bottom = () => (data.sheet ? null : canvas.getBoundingClientRect().bottom)
+
   function point(action, event) {
     const [row, column] = cellAt(event)
-    const { bottom } = canvas.getBoundingClientRect()
-    tell("point", { road: data.road, stage: data.role, row, column, action, bottom })
+    tell("point", { road: data.road, stage: data.role, row, column, action, bottom: bottom() })
   }
 
   canvas.onpointermove = (event) => {
@@ -134,7 +136,7 @@ function mountStage(root, where) {
     if (!data.live) return
     if (moves[event.key]) {
       const [rows, columns] = moves[event.key]
-      tell("point", { road: data.road, stage: data.role, row: rows * far, column: columns * far, action: "move" })
+      tell("point", { road: data.road, stage: data.role, row: rows * far, column: columns * far, action: "move", bottom: bottom() })
     } else if (event.key === "Escape") tell("point", { road: data.road, stage: data.role, action: "free" })
     else if (event.key === "Enter" || event.key === " ")
       tell("point", { road: data.road, stage: data.role, action: "keep" })

@@ -36,6 +36,7 @@ function mountWindow(root, where) {
     show()
   })
   const near = mountNear(root, panel)
+  addEventListener("resize", near.look)
   hub.timings ??= []
   find(".hint").hidden = hintSeen()
   find(".hint").textContent = byTouch()
@@ -46,10 +47,12 @@ function mountWindow(root, where) {
     if (!spec || !plane || !cursor) return
     const started = performance.now()
     const pooling = cursor.stage === "pool" && spec.pool
+    const other = panel.classList.contains("pooling") !== Boolean(pooling)
     panel.classList.toggle("pooling", Boolean(pooling))
     panel.classList.toggle("wide", !pooling && spec.kernelSize[1] > 5)
     if (pooling) showPool()
     else showConv()
+    if (other) near.look()
     const boxes = boxesFor(spec, cursor)
     const detail = { road: spec.road, boxes, texts: textsFor(boxes), pinned }
     hub.cursors.set(spec.road, detail)
@@ -296,6 +299,7 @@ function mountWindow(root, where) {
     play(false)
     go({ row: Math.floor(event.target.value / columns), column: event.target.value % columns })
   }
+  panel.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && near(true, null))
   panel.onpointerenter = (event) => event.pointerType === "mouse" && near(true, null)
   panel.onpointerleave = (event) => event.pointerType === "mouse" && near(pinned)
   find(".up").onclick = (event) => {
@@ -304,7 +308,7 @@ function mountWindow(root, where) {
     tell("seek", { road: spec.road, stage: cursor.stage })
   }
   panel.onclick = (event) => {
-    if (!panel.classList.contains("short")) return
+    if (!panel.matches(".short, .low")) return
     if (event.target.closest("button")) return
     near(false) // a tap opens it
     panel.scrollIntoView({ block: "end" })
@@ -340,12 +344,12 @@ function mountWindow(root, where) {
     const [rows, columns] = output()
     cursor = { ...cursor, row: clamp(cursor.row, 0, rows - 1), column: clamp(cursor.column, 0, columns - 1) }
     if (pinned && place() !== held) setTimeout(() => pinned && pin(place())) // there is no such cell any more
-    near.look() // it may have become larger
     if (chosen >= spec.parts.length) chosen = 0
     scrub()
     heaviest = Math.max(1e-9, ...spec.parts.flatMap((part) => part.weights.flat().map(Math.abs)))
     weighed = null
     usePlane()
+    near.look() // it may have become larger
   }
   const unfollow = follow(where, draw)
 
@@ -363,6 +367,7 @@ function mountWindow(root, where) {
     },
     unmount() {
       unfollow()
+      removeEventListener("resize", near.look)
       document.removeEventListener("cnnviz:point", onPoint)
       document.removeEventListener("cnnviz:plane", onPlane)
       play(false)

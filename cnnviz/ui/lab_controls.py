@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import streamlit as st
 
@@ -12,34 +12,51 @@ from cnnviz.ui import address, lab_link, lab_settings, weights
 from cnnviz.ui.lab_settings import DEFAULTS, Size, value
 
 STAGES, KEPT = "stages", "kept"  # keys of the fragments that draw the stages and that keep the address
-_RESET = "lab_before_reset"  # in the session: when the last reset was, and what the controls said before it
+_RESET = "lab_reset"  # in the session: see _Reset
 _WISHED = "lab_wished"  # in the session: sizes that the picture had no room for, by key
-_AGAIN = 1.0  # seconds in which a second click is the same reset
+_AGAIN = 0.6  # seconds in which a second click belongs to the first, also where the other button has come there
 OTHERS = {"": "nothing"} | {key: kernel.label for key, kernel in filters.PRESETS.items()}
+
+
+class _Reset(NamedTuple):
+    """The last reset: when it or its undo was clicked, what the controls said before it, and whether it stands."""
+
+    at: float
+    before: dict[str, Any]
+    stands: bool
 
 
 def reset() -> None:
     """Everything but the picture as it was at the start; `restore` takes that back."""
-    before = {key: value(key) for key in DEFAULTS}
-    held = st.session_state.get(_RESET)
-    # a double click brings the values from before the first click along, but not all of them
-    if before != DEFAULTS and not (held and time.monotonic() - held[0] < _AGAIN):
-        st.session_state[_RESET] = (time.monotonic(), before)
+    held: _Reset | None = st.session_state.get(_RESET)
+    now = time.monotonic()
+    first = held if held and now - held.at < _AGAIN else None
+    if first and not first.stands:
+        return
+    wished = st.session_state.pop(_WISHED, {})
+    # the second click brings the values from before the first along, but not all of them
+    before = first.before if first else {key: wished.get(key, value(key)) for key in DEFAULTS}
+    if before != DEFAULTS:
+        st.session_state[_RESET] = _Reset(now, before, True)
     weights.take(weights.Hand(weights.DEFAULT, None))
     for key, default in DEFAULTS.items():
         st.session_state[key] = default
-    st.session_state.pop(_WISHED, None)
     lab_link.forget()
 
 
 def was_reset() -> bool:
     """Whether all is as the last reset left it, so that `restore` can bring back what was before."""
-    return _RESET in st.session_state and all(value(key) == default for key, default in DEFAULTS.items())
+    held = st.session_state.get(_RESET)
+    return held is not None and held.stands and all(value(key) == default for key, default in DEFAULTS.items())
 
 
 def restore() -> None:
-    """Everything as it was before the last reset; a second click, which brings the values of the reset along, too."""
-    for key, before in st.session_state[_RESET][1].items():
+    """Everything as it was before the last reset, unless this is the second click of a double click on it."""
+    held, now = st.session_state[_RESET], time.monotonic()
+    if held.stands and now - held.at < _AGAIN:
+        return
+    st.session_state[_RESET] = _Reset(now, held.before, False)
+    for key, before in held.before.items():
         st.session_state[key] = before
     weights.forget_undone()
 

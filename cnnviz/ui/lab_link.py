@@ -84,7 +84,7 @@ def problem_of_place() -> str:
     given = str(st.session_state.get("cell") or "")
     if not given or place():
         return ""
-    return f"The link gives “{given[:20]}” for the window to hold; a place reads “map,3,4”: stage, row, column."
+    return f"The link gives “{given[:_LONGEST]}” for the window to hold; a place reads “map,3,4”: stage, row, column."
 
 
 def say(refused: dict[str, str]) -> None:

@@ -18,9 +18,6 @@ from streamlit.web.server import server_util
 _MODULES = ("cnnviz.ui.frame", "cnnviz.ui.strip", "cnnviz.ui.lab_controls", "cnnviz.ui.lab_stages", "cnnviz.recipe")
 
 
-RUN = "starlette-app"  # what Streamlit calls a server that `streamlit run` has started
-
-
 def _load() -> None:
     for name in _MODULES:
         importlib.import_module(name)
@@ -67,7 +64,7 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
 
 def _open_browser() -> None:
     """As `streamlit run` does for a plain script, and does not for an `st.App`."""
-    if config._server_mode == RUN and not config.get_option("server.headless"):
+    if config._server_mode == "starlette-app" and not config.get_option("server.headless"):
         cli_util.open_browser(server_util.get_url(str(config.get_option("browser.serverAddress"))))
 
 
@@ -77,8 +74,8 @@ def _end_in_order() -> None:
     uvicorn raises it once more after its shutdown, and Python would end without what is registered with atexit: the
     training queue would not write down what waits in it.
     """
-    server = getattr(signal.getsignal(signal.SIGINT), "__self__", None)  # uvicorn's, which handles signals so far
-    if server is None:
+    server: Any = getattr(signal.getsignal(signal.SIGINT), "__self__", None)  # uvicorn's, which handles signals so far
+    if not hasattr(server, "should_exit"):
         return
 
     def stop(*_: Any) -> None:
