@@ -756,8 +756,8 @@ def test_the_window_does_not_cover_the_stage_under_the_pointer(
 
 def test_the_window_stays_whole_over_the_sheet_of_numbers_below_it(page: Any, server: Server) -> None:
     open_lab(page, server, size="16")
-    panel, sheet = page.locator(".st-key-window .window"), page.locator(".st-key-sheet_map [data-testid=stage]")
-    panel.evaluate("(panel) => scrollBy(0, 0) || panel.scrollIntoView({ block: 'start' })")
+    panel, sheet = page.locator(".st-key-window .window"), page.locator(".st-key-sheet_map [data-testid=map]")
+    panel.evaluate("(panel) => panel.scrollIntoView({ block: 'start' })")
     page.wait_for_timeout(200)
     before, box = panel.bounding_box(), sheet.bounding_box()
     page.mouse.move(box["x"] + 60, box["y"] + 60)
