@@ -62,8 +62,10 @@ def test_a_browser_is_opened_where_there_is_one(tmp_path: Path, headless: bool) 
             time.sleep(1)
             assert not opened.exists()
         else:
-            until(opened.exists, "a browser")
-            assert opened.read_text().split() == [f"http://127.0.0.1:{port}"]
+            # the file is there a moment before the line in it
+            assert until(lambda: opened.exists() and opened.read_text().split(), "a browser") == [
+                f"http://127.0.0.1:{port}"
+            ]
     finally:
         process.send_signal(signal.SIGINT)  # Ctrl+C
         process.wait(ENDS_WITHIN)

@@ -298,7 +298,10 @@ def draw_comparison(walked: road.Road, choice: str) -> None:
 
 
 def keep_pin() -> None:
-    """Callback: the window was held or let go. Only the address changes, so only its fragment runs."""
+    """Callback: the window was held or let go. Only the address changes, so only its fragment runs.
+
+    Where a sentence about the link's place stands, all runs, so that it goes.
+    """
     refused = lab_link.problem_of_place()
     if (place := st.session_state["window"].pin) is not None:
         st.session_state["cell"] = place

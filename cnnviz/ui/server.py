@@ -1,4 +1,4 @@
-"""The web server round the pages: it opens the browser, and loads what pages need while that is still busy."""
+"""The web server round the pages: it opens the browser, loads what pages need meanwhile, and ends in order."""
 
 import asyncio
 import importlib
