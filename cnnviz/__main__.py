@@ -41,7 +41,7 @@ def main() -> None:
 def models(as_json: bool) -> None:
     """List the networks that ship with the app, each with its score."""
     cards, faults = listed("models")
-    for card in cards.values():
+    for card in sorted(cards.values(), key=lambda card: card.task == "face"):  # those for faces after the others
         if card.task == "face" and not face.allowed(face.HERE, os.environ):
             continue
         if as_json:
@@ -62,14 +62,14 @@ def classify(photos: tuple[str, ...], name: str, as_json: bool) -> None:
     from cnnviz.networks import classifier, faces  # noqa: PLC0415
     from cnnviz.training.evaluate import find_network  # noqa: PLC0415
 
-    good, advised = True, False
+    good, advised, most = True, False, 0
     try:
         folder = find_network(name)
         _, card = classifier.load(folder)
         files = [(file, partial(_picture, file)) for photo in photos for file in _pictures(photo)]
 
         def find(pixels: Pixels, _: str) -> tuple[face.Face, ...]:
-            return faces.find(face.reduced(pixels), (pixels.shape[0], pixels.shape[1]))
+            return faces.find(pixels)
 
         for row in classify_many(files, card, partial(classifier.answers, folder), thumbnail=0, find=find):
             good = good and not row.error
@@ -79,7 +79,9 @@ def classify(photos: tuple[str, ...], name: str, as_json: bool) -> None:
                 click.echo(row.error, err=True)
             else:
                 click.echo("\n".join(_answer_lines(row, brief=advised)))
-                advised = advised or row.faces == ()
+                advised, most = advised or row.faces == (), max(most, len(row.faces or ()))
+        if most:
+            click.echo(f"{face.NOTE}{f' {face.MANY}' * (most == face.MOST)}", err=True)
     except (*_FAULTS, NetworkError) as error:
         raise SystemExit(_sentence(error, as_json, name)) from None
     raise SystemExit(0 if good else 1)
@@ -236,15 +238,20 @@ def evaluate(name: str, source: str, flip: bool, as_json: bool) -> None:
         raise SystemExit(_sentence(error, as_json, source)) from None
     if as_json:
         values = {"model": result.card.name, "data": result.data, "on": result.on, "left_out": result.left_out}
+        values["sure"] = dict(result.sure)
         values |= {"faces_found": True} if result.faces_found else {}
         click.echo(json.dumps({**values, **result.scores.to_json()}, ensure_ascii=False))
     else:
-        click.echo(f"{result.card.title} on {result.on} of {result.data}:")
+        click.echo(f"{result.card.title} on {result.data}, {result.on}:")
         if result.left_out:
-            click.echo(f"Pictures left out, since it was trained or chosen on them: {result.left_out:,}")
+            click.echo(f"Pictures left out, since it was made with them: {result.left_out:,}")
         if result.faces_found:
             click.echo("These are whole photos: of each the largest face that is found is answered for.")
         click.echo("\n".join(result.scores.lines()))
+        shares = [
+            f"{100 * share:.1f} % of the {what} answers" for what, share in result.sure.items() if share is not None
+        ]
+        click.echo(f"sure, from {100 * result.card.sure_from:.1f} % on: {', '.join(shares)}")
     _end(result.passed_over)
 
 

@@ -231,6 +231,16 @@ def accepted(probabilities: ArrayLike, threshold: float) -> float:
     return float(np.mean(sure(probabilities, threshold)))
 
 
+def accepted_by(probabilities: ArrayLike, truth: ArrayLike, threshold: float) -> dict[str, float | None]:
+    """The share of the "right" answers that are `sure`, and of the "wrong" ones; None where there are no such answers.
+
+    What a threshold is worth: one that lets most wrong answers through tells little.
+    """
+    rows = _checked_rows(probabilities)
+    passed, right = sure(rows, threshold), _answers(rows)[0] == _checked_truth(truth, rows)
+    return {what: float(passed[of].mean()) if of.any() else None for what, of in (("right", right), ("wrong", ~right))}
+
+
 def _answers(rows: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The most probable class of each row and its probability, which half precision may have rounded above 1."""
     return rows.argmax(axis=1), np.minimum(rows.max(axis=1), 1)

@@ -12,16 +12,21 @@ from numpy.typing import NDArray
 from cnnviz.images import Photo, Pixels
 
 FACTOR = 1.0  # side of the square over the longer side of the box: as tight as FER2013's faces (docs/faces.md)
-LEVEL = False  # whether the square is turned so that the eyes lie on one line
+UPRIGHT = 20  # degrees of tilt up to which a face is left as it is: no network gains from less (docs/faces.md)
 LONG_SIDE = 640  # pixels of what the finder is shown
 MOST = 40  # faces that are answered in one photo
 NONE_FOUND = (
-    "No face was found in this photo; try one where a face looks towards the camera, stands upright, is at least a "
-    "twentieth of the photo wide, and is not covered."
+    "No face was found in this photo; try one where a face looks towards the camera, stands upright, is at least 20 "
+    "pixels and a twentieth of the photo wide, and is not covered."
 )
+MANY = f"At most {MOST} faces are answered in one photo; of more these are the surest to be faces."
+NOTE = "The expression in this picture, not a feeling."
 SWITCH = "CNNVIZ_FACES"
 HERE = "localhost"  # the address of what only this computer reaches, as the command line
-OFF = f"Faces are switched off here, and so are the networks for them; whoever starts the program can set {SWITCH}=on."
+OFF = (
+    "Faces and the networks for them are switched off here, as they are at first wherever others can reach the server; "
+    f"whoever starts the program can set {SWITCH}=on."
+)
 
 Point = tuple[float, float]
 
@@ -42,10 +47,11 @@ class Face:
     mouth: tuple[Point, Point]
 
     @property
-    def tilt(self) -> float:
-        """Degrees by which the line through the eyes is turned clockwise from level, −180..180."""
+    def turn(self) -> float:
+        """Degrees by which its square is turned clockwise, −180..180, so that the eyes lie level; 0 of small tilts."""
         (x1, y1), (x2, y2) = self.eyes
-        return math.degrees(math.atan2(y2 - y1, x2 - x1))
+        tilt = math.degrees(math.atan2(y2 - y1, x2 - x1))
+        return tilt if abs(tilt) > UPRIGHT else 0.0
 
 
 def reduced(pixels: Pixels, long_side: float = LONG_SIDE) -> Pixels:
@@ -60,19 +66,19 @@ def reduced(pixels: Pixels, long_side: float = LONG_SIDE) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def crop(pixels: Pixels, face: Face, factor: float = FACTOR, level: bool = LEVEL) -> Pixels:
+def crop(pixels: Pixels, face: Face, factor: float = FACTOR) -> Pixels:
     """The square round a face: uint8 (s, s, 3) of a photo (H, W, 3), in the photo's resolution.
 
-    s is `factor` times the longer side of the box, at least 1; the square has the center of the box. level: turned
-    about that center so that the eyes lie on one line. What lies outside the photo repeats the photo's edge.
-    ValueError for a factor that is not between 0.1 and 4.
+    s is `factor` times the longer side of the box, at least 1; the square has the center of the box, about which it is
+    turned by `face.turn`. What lies outside the photo repeats the photo's edge. ValueError for a factor that is not
+    between 0.1 and 4.
     """
-    if not 0.1 <= factor <= 4:
-        raise ValueError(f"The crop's factor is {factor}; it must lie between 0.1 and 4, as 1 does.")
-    side, to_photo = _square(face, factor, level)
+    side, to_photo = _square(face, factor)
     turn, (left, top) = to_photo[:, :2], to_photo[:, 2]
-    if turn[0, 0] == 1:
-        return _window(pixels, int(left), int(top), side)
+    if not face.turn:
+        rows = np.clip(np.arange(top, top + side, dtype=int), 0, pixels.shape[0] - 1)
+        columns = np.clip(np.arange(left, left + side, dtype=int), 0, pixels.shape[1] - 1)
+        return np.asarray(pixels[rows[:, None], columns], np.uint8)
     back = to_photo.copy()
     back[:, 2] += turn @ [0.5, 0.5] - 0.5  # OpenCV counts from a pixel's center, half a pixel inside its corner
     turned = cv2.warpAffine(
@@ -81,19 +87,19 @@ def crop(pixels: Pixels, face: Face, factor: float = FACTOR, level: bool = LEVEL
     return np.asarray(turned, np.uint8)
 
 
-def corners(face: Face, factor: float = FACTOR, level: bool = LEVEL) -> tuple[Point, ...]:
+def corners(face: Face, factor: float = FACTOR) -> tuple[Point, ...]:
     """The four corners of the square that `crop` cuts, in the photo's pixels, clockwise from the square's top left.
 
     They may lie outside the photo, whose edge is repeated there.
     """
-    side, to_photo = _square(face, factor, level)
+    side, to_photo = _square(face, factor)
     square = np.array([[0, 0], [side, 0], [side, side], [0, side]])
     return _points(square @ to_photo[:, :2].T + to_photo[:, 2])
 
 
-def within(face: Face, factor: float = FACTOR, level: bool = LEVEL) -> Face:
+def within(face: Face, factor: float = FACTOR) -> Face:
     """The same face in the pixels of the square that `crop` cuts: eyes, mouth, and the whole square as its box."""
-    side, to_photo = _square(face, factor, level)
+    side, to_photo = _square(face, factor)
     # the inverse of a rotation is its transpose
     one, two, three, four = _points((np.array([*face.eyes, *face.mouth]) - to_photo[:, 2]) @ to_photo[:, :2])
     return Face((0, 0, side, side), face.confidence, (one, two), (three, four))
@@ -103,36 +109,35 @@ def _points(array: NDArray[np.float64]) -> tuple[Point, ...]:
     return tuple((float(x), float(y)) for x, y in array)
 
 
-def _square(face: Face, factor: float, level: bool) -> tuple[int, NDArray[np.float64]]:
+def _square(face: Face, factor: float) -> tuple[int, NDArray[np.float64]]:
     """Side of the square, and the matrix (2, 3) from its pixels (x, y) to the photo's; both count from a corner."""
+    if not 0.1 <= factor <= 4:
+        raise ValueError(f"The crop's factor is {factor}; it must lie between 0.1 and 4, as 1 does.")
     x, y, w, h = face.box
     side = max(1, round(factor * max(w, h)))
     cx, cy = x + w / 2, y + h / 2
-    angle = math.radians(face.tilt) if level else 0.0
-    if not angle:
+    if not face.turn:
         return side, np.array([[1.0, 0.0, round(cx - side / 2)], [0.0, 1.0, round(cy - side / 2)]])
+    angle = math.radians(face.turn)
     cos, sin, half = math.cos(angle), math.sin(angle), side / 2
     return side, np.array([[cos, -sin, cx - half * (cos - sin)], [sin, cos, cy - half * (sin + cos)]])
 
 
 def subject(photo: Photo, face: Face, number: int) -> Photo:
     """The square round one face as a photo of its own. number: of the face in the photo, from 1."""
-    notes = (*photo.notes, f"face {number}")
-    return Photo(
-        f"{photo.name or 'photo'}, face {number}", crop(photo.pixels, face), f"{photo.digest}-face{number}", notes
-    )
+    name, notes = f"{photo.name or 'photo'}, face {number}", (*photo.notes, f"face {number}")
+    return Photo(name, crop(photo.pixels, face), digest(photo, number), notes, photo.reduced)
+
+
+def digest(photo: Photo, number: int) -> str:
+    """The digest of what `subject` makes of the face of this number."""
+    return f"{photo.digest}-face{number}"
 
 
 def largest(boxes: Sequence[tuple[int, int, int, int]]) -> int:
     """Which of a photo's faces a class of the whole photo is about: the largest, of equals the first; not empty."""
     areas = [w * h for _, _, w, h in boxes]
     return areas.index(max(areas))
-
-
-def _window(pixels: Pixels, left: int, top: int, side: int) -> Pixels:
-    rows = np.clip(np.arange(top, top + side), 0, pixels.shape[0] - 1)
-    columns = np.clip(np.arange(left, left + side), 0, pixels.shape[1] - 1)
-    return pixels[rows[:, None], columns]
 
 
 def allowed(address: str, environ: Mapping[str, str]) -> bool:

@@ -61,12 +61,14 @@ class Photo:
     pixels: uint8 (H, W, 3), RGB in sRGB, 0..255, upright, each side 1..LONG_SIDE, read-only.
     digest: 32 hexadecimal digits of the SHA-256 of the file's bytes; the key of every cache.
     notes: what was done to the picture, in a few words each; often empty.
+    reduced: how many of the file's pixels a pixel here is long; 1 where it was not reduced.
     """
 
     name: str
     pixels: Pixels
     digest: str
     notes: tuple[str, ...]
+    reduced: float = 1.0
 
 
 class ImageError(ValueError):
@@ -87,11 +89,12 @@ def decode(data: bytes, name: str = "") -> Photo:
     try:
         kind = recognize(data)
         with _AT_ONCE:
-            pixels, notes = _decode(data, kind)
+            pixels, notes, long_side = _decode(data, kind)
     except RefusedError as refusal:
         raise ImageError(f"{name or 'This file'} {refusal}") from refusal.__cause__
     pixels.setflags(write=False)
-    return Photo(name, pixels, sha256(data).hexdigest()[:32], tuple(notes))
+    reduced = long_side / max(pixels.shape[:2])
+    return Photo(name, pixels, sha256(data).hexdigest()[:32], tuple(notes), reduced)
 
 
 def _displayable(name: str) -> str:
@@ -122,7 +125,8 @@ def _library(kind: str) -> Iterator[None]:
         ) from error
 
 
-def _decode(data: bytes, kind: str) -> tuple[Pixels, list[str]]:
+def _decode(data: bytes, kind: str) -> tuple[Pixels, list[str], int]:
+    """The picture, what was done to it, and the long side of that in the file."""
     # A HEIC may hide a huge picture behind a small clean aperture, which is all that its reader tells.
     for extent in _SPATIAL_EXTENTS.finditer(data) if kind == "HEIF" else ():
         _check_size((int.from_bytes(extent[1], "big"), int.from_bytes(extent[2], "big")))
@@ -161,7 +165,7 @@ def _decode(data: bytes, kind: str) -> tuple[Pixels, list[str]]:
         size = size[::-1] if orientation >= 5 else size
     if max(size) > LONG_SIDE:
         notes.append(f"reduced from {size[0]} × {size[1]}")
-    return np.ascontiguousarray(pixels), notes
+    return np.ascontiguousarray(pixels), notes, max(size)
 
 
 def _open(data: bytes, kind: str) -> tuple[ImageFile.ImageFile, list[str]]:

@@ -30,7 +30,7 @@ Find = Callable[[Pixels, str], tuple[Face, ...]]  # pixels (H, W, 3) and digest 
 
 @dataclass(frozen=True)
 class FaceAnswer:
-    """What became of one face. box: x, y, width, height in the photo's pixels. The rest is as in Row, of this face."""
+    """What became of one face. box: x, y, width, height in the file's pixels. The rest is as in Row, of this face."""
 
     box: tuple[int, int, int, int]
     scores: dict[str, float]
@@ -50,6 +50,7 @@ class Row:
     name: as given. digest: of the photo; files with the same one are the same. scores: label -> probability, in the
     card's order. sure: whether the largest is at least the threshold. error: one sentence. thumbnail: a WebP file.
     faces: of a network for faces, left to right; empty where none was found, None where nothing was looked for.
+    reduced: as in Photo.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Row:
     error: str = ""
     thumbnail: bytes = b""
     faces: tuple[FaceAnswer, ...] | None = None
+    reduced: float = 1.0
 
     @property
     def label(self) -> str:
@@ -103,7 +105,7 @@ def classify_many(
         squares = [face.crop(pixels, one) for one in seen]
         found = answer(np.stack([card.preprocessing.picture(square) for square in squares])) if squares else ()
         answers = (
-            FaceAnswer(one.box, *scored(of), _small(square, thumbnail))
+            FaceAnswer(_in_file(one.box, row.reduced), *scored(of), _small(square, thumbnail))
             for one, square, of in zip(seen, squares, found, strict=True)
         )
         return replace(row, faces=tuple(answers))
@@ -198,8 +200,14 @@ def _prepare(
         return Row(name, error=f"This file {why}"), None
     except MemoryError:
         return Row(name, error="This picture needs more memory than is free now; make it smaller first."), None
-    row = Row(name, photo.digest, thumbnail=_small(photo.pixels, thumbnail))
+    row = Row(name, photo.digest, thumbnail=_small(photo.pixels, thumbnail), reduced=photo.reduced)
     return row, photo.pixels if preprocessing is None else preprocessing.picture(photo.pixels)
+
+
+def _in_file(box: tuple[int, int, int, int], reduced: float) -> tuple[int, int, int, int]:
+    """A box in the photo's pixels in those of its file, as it stands upright."""
+    x, y, w, h = (round(reduced * side) for side in box)
+    return x, y, w, h
 
 
 def _small(pixels: Pixels, long_side: int) -> bytes:

@@ -65,11 +65,16 @@ OF_FACES = (
         "wide", "Cut out too wide", "It learned faces that fill the frame; with more around it this one is small to it."
     ),
     Mistake(
+        "sideways",
+        "Sideways",
+        "Turned after the face was found; in a photo that lies on its side mostly none is found.",
+    ),
+    Mistake(
         "eyes", "Eyes covered", "Dark glasses, or a bar for privacy: what stays of the answer came from the mouth."
     ),
     Mistake("mouth", "Mouth covered", "A mask or a hand: what stays of the answer came from eyes and brows."),
 )
-FACE_KEYS = tuple(one.key for one in OF_FACES)
+FACE_KEYS = tuple(one.key for one in OF_FACES if one.key not in KEYS)
 # what is another mistake for a network that was trained in another way: (fit or scale) -> key, label, why
 _OTHERWISE = {
     "letterbox": Mistake("squashed", "Squashed, no bars", MISTAKES[2].why),
@@ -96,8 +101,9 @@ def of(preprocessing: Preprocessing, faces: bool = False) -> tuple[Mistake, ...]
     found = tuple(other.get(one.key, one) for one in made)
     if not faces:
         return found
-    wide, *covers = OF_FACES
-    *others, covered = (wide if one.key == "squashed" else one for one in found)
+    wide, lying, *covers = OF_FACES
+    instead = {"squashed": wide, "sideways": lying}
+    *others, covered = (instead.get(one.key, one) for one in found)
     return (*others, *covers, covered)
 
 

@@ -42,6 +42,11 @@ class Preset:
     labels: tuple[str, ...] = ()
     settings: Mapping[str, int | float | str] = field(default_factory=lambda: MappingProxyType({}))
 
+    @property
+    def of_faces(self) -> bool:
+        """Whether it was made to tell expressions."""
+        return bool(self.labels) and set(self.labels) <= set(EXPRESSIONS)
+
 
 def _conv(filters: int, strides: int = 1) -> tuple[Layer, ...]:
     """3×3 convolution without bias, which the batch norm after it has, and ReLU."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnviz.evaluation import Interval, wilson
+from cnnviz.presets import PRESETS
 
 FORMAT = 1
 FILE = "systems.json"  # under models/; tools/systems.py writes it
@@ -30,12 +31,14 @@ CLAIMS: Mapping[str, Claim] = {
     "system-a-small": Claim("A, the small one", "64.8 % right", "The same split, drawn by chance and without a seed."),
     "system-b": Claim(
         "B and E, happy or sad",
-        "100 % right: B on its curves, E on 21 pictures",
+        "100 % right: B in its training charts, E on 21 pictures",
         "The pictures were shuffled anew in each epoch, so that those of validation and test had been trained on. "
         "Split honestly: B 75 ± 4 %, E 63 ± 8 %, little more than chance.",
     ),
     "system-c": Claim(
-        "C, face to emoji", "nothing; a program it came from 63.2 %", "As published it does not run to its end."
+        "C, face to emoji",
+        "nothing of its own; the program that it was taken from says 63.2 % right",
+        "As published it does not run to its end.",
     ),
     "system-d": Claim(
         "D, cats and dogs",
@@ -125,7 +128,10 @@ def text(table: Table) -> str:
 
 
 def _result(fields: Mapping[str, Any]) -> Result:
-    return Result(**{**fields, "labels": tuple(fields["labels"]), "right": tuple(fields["right"])})
+    one = Result(**{**fields, "labels": tuple(fields["labels"]), "right": tuple(fields["right"])})
+    if not one.right or not all(type(right) is int and 0 <= right <= one.n for right in one.right) or one.n < 1:
+        raise TypeError(one.right)
+    return one
 
 
 HEAD = (
@@ -143,9 +149,12 @@ def about(ones: Sequence[Result]) -> str:
 def row(one: Result) -> tuple[str, ...]:
     """A line under HEAD."""
     low, high = one.interval
-    seeds = f" (mean of {len(one.right)} runs)" if len(one.right) > 1 else ""
+    runs = ""
+    if len(one.right) > 1:
+        worst, best = (_percent(of(one.right) / one.n) for of in (min, max))
+        runs = f" (mean of {len(one.right)} runs, {worst} to {best})"
     return (
-        one.title + seeds,
+        one.title + runs,
         f"{one.parameters:,}",
         _percent(one.accuracy),
         f"{_percent(low)} to {_percent(high)}",
@@ -158,10 +167,13 @@ def row(one: Result) -> tuple[str, ...]:
 
 
 def note(one: Result) -> str:
-    """What makes a line unlike the others: that its training began with weights learned elsewhere; or ""."""
-    if not one.started_from:
-        return ""
-    return f"{one.title} did not begin by chance, but with {one.started_from.partition(':')[0]}."
+    """What makes a line unlike the others: a head start, or fewer epochs than its author gave it; or ""."""
+    if one.started_from:
+        return f"{one.title} had a head start: its training began with {one.started_from.partition(':')[0]}."
+    meant = PRESETS[one.network].settings.get("epochs", 0) if one.network in PRESETS else 0
+    if one.claim is not None and int(meant) > one.epochs:
+        return f"{one.title}: made to be trained for {meant} epochs; here it had {one.epochs}."
+    return ""
 
 
 def markdown(table: Table) -> str:

@@ -69,15 +69,19 @@ def inside(owner: str, digest: str) -> None:
                 catalog.say_hidden(asked.removeprefix("network:"))
         with st.container(width=560):
             st.caption(worth(network))
-    of_faces = "face" in (network.card.task, inside_sides.task_beside(beside, known))
+    of_faces = inside_sides.of_faces(network, beside, known)
     if of_faces:
         face_choice.kept(photo)
     if not engine.state().ready:
         asking.waiting(HEIGHT)
         return
     if of_faces:
-        face_choice.row(photo)
-    subject, other = inside_sides.pair(owner, None)
+        face_choice.row(photo, of_faces)
+    try:
+        subject, other = inside_sides.pair(owner, None)
+    except inside_ask.Problem as error:  # without its face nothing of the photo may go in
+        frame.problem(str(error), "network")
+        return
     if beside == inside_sides.OWN and other is None:
         frame.problem(inside_sides.EMPTY, "beside")
     st.html(JUMPS)
@@ -134,9 +138,9 @@ def maps(owner: str, digest: str) -> None:
         st.rerun()
     look = inside_state.look()
     with asking.telling() as say:
-        subject, other = inside_sides.pair(owner, say)
         nodes: tuple[Node, ...] = ()
         try:
+            subject, other = inside_sides.pair(owner, say)
             nodes = inside_ask.nodes(subject)
             look, screen = looked(subject)
             here: Sequence[Row] = ()
@@ -154,9 +158,11 @@ def maps(owner: str, digest: str) -> None:
         except inside_ask.Problem as error:
             frame.problem(str(error), "network")
     switched(look)
+    if not nodes:
+        return
     network = subject.network
     # what another network lacks, when that was chosen by hand, was given up with the choice
-    linked = nodes and network.key == st.session_state.setdefault("inside_linked", network.key)
+    linked = network.key == st.session_state.setdefault("inside_linked", network.key)
     if linked and (sentence := inside_state.missing(nodes, len(network.card.labels), network.card.title)):
         frame.problem(sentence, "link")
 
@@ -206,7 +212,8 @@ def draw(
     before = None
     if any(look.switches):
         before = inside_ask.screen(subject, Look(look.range, chosen=look.chosen)).answer
-    answer = inside_answer.answer_part(screen.answer, before, subject.network.card.threshold)
+    threshold = subject.network.card.threshold
+    answer = inside_answer.answer_part(screen.answer, before, threshold, subject.faceless)
     parts.draw(f"drawn_{key}_answer", parts.Body().block(answer_block, answer=answer))
 
 
@@ -247,8 +254,8 @@ def opened(owner: str, digest: str) -> None:
     if strip.in_hand(owner).digest != digest:
         st.rerun()
     with asking.telling() as say:
-        subject, other = inside_sides.pair(owner, say)
         try:
+            subject, other = inside_sides.pair(owner, say)
             look, screen = looked(subject)
             beside = None if other is None else (other, *looked(other, same(subject, other)))
         except inside_ask.Problem:
@@ -262,8 +269,8 @@ def trace(owner: str, digest: str) -> None:
     if strip.in_hand(owner).digest != digest:
         st.rerun()
     with asking.telling() as say:
-        subject, _ = inside_sides.pair(owner, say)
         try:
+            subject, _ = inside_sides.pair(owner, say)
             nodes = inside_ask.nodes(subject)
         except inside_ask.Problem:
             return  # the sentence stands above

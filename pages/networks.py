@@ -75,7 +75,15 @@ def five_systems() -> None:
                     st.caption(frame.escape(sentence))
             claims = [one.claim for one in ones if one.claim is not None]
             st.html(
-                markup.pairs([(f"System {one.system}", f"It claimed {one.claimed}. {one.rests_on}") for one in claims])
+                markup.pairs(
+                    [
+                        (
+                            f"System{'s' * (' and ' in one.system)} {one.system}",
+                            f"It claimed {one.claimed}. {one.rests_on}",
+                        )
+                        for one in claims
+                    ]
+                )
             )
         st.caption(f"Both speeds were measured in one run: {table.device}.")
 
@@ -95,6 +103,7 @@ else:
     frame.heading("Networks", "What each one can do, how often it is right, and what it is not for.")
     if chosen:
         frame.problem(f"There is no network “{chosen[:40]}” here; these are the ones to choose from.", "card")
+        catalog.say_hidden(chosen)
     for number, fault in enumerate(faults):
         frame.problem(fault, f"fault_{number}")
     if not found:

@@ -91,7 +91,7 @@ def visitor(context: Any, page: Any, server: Server) -> Any:
 
 
 def percents(scores: dict[str, float]) -> dict[str, float]:
-    return {label: 100 * p for label, p in sorted(scores.items(), key=lambda one: -one[1])[:5]}
+    return {label: 100 * p for label, p in scores.items()}
 
 
 def shown(page: Any, part: str = "answer") -> dict[str, float]:
@@ -161,7 +161,7 @@ def test_eyes_and_mouth_are_covered_exactly(visitor: Any, server: Server, networ
     from cnnviz.networks import classifier, faces  # noqa: PLC0415 - loads keras
 
     page, photo = visitor, images.decode(three.read_bytes())
-    one = faces.find(face.reduced(photo.pixels), photo.pixels.shape[:2])[1]
+    one = faces.find(photo.pixels)[1]
     preprocessing = read_card(network / FILE).preprocessing
     hand_over(page, server, network, three, "face=2&mistakes=true&eyes=true")
     page.get_by_test_id("face").nth(1).click()  # another photo began with its first face
@@ -215,8 +215,44 @@ def test_inside_takes_the_face(
 
     page.locator("[data-key=cat]").click()
     until(lambda: "No face was found in this photo" in words(page), "the sentence")
-    assert "Until then the whole picture goes in, cropped as usual" in words(page)
+    assert "Until then the whole picture goes in, and the answer means nothing" in words(page)
     until(inside, "an answer to the whole picture")
+    assert "means nothing: no face was found" in page.locator(".st-key-network_answer .head").inner_text()
+    assert "not sure" not in page.locator(".st-key-network_answer .head").inner_text()
+
+
+def test_from_a_face_a_button_leads_inside_and_a_picture_beside_it_without_a_face_is_said_to_have_none(
+    visitor: Any, server: Server, network: Path, three: Path
+) -> None:
+    page = visitor
+    hand_over(page, server, network, three)
+    page.get_by_test_id("face").nth(1).click()
+    until(lambda: "Face 2 of 3" in words(page), "the second face")
+    page.get_by_role("button", name="Every map that led to it").click()
+    until(lambda: "The square round face 2 of 3 goes into “Little faces”" in words(page), "the same face")
+    page.goto(f"{server.url}/inside?network={network.name}&picture=own&face=2&beside=picture:coffee")
+    until(lambda: "Coffee in Little faces · no face was found in it" in words(page), "who has no face")
+    heads = [page.locator(f".st-key-{side}_answer .head") for side in ("network", "beside")]
+    until(lambda: "means nothing: no face was found" in heads[1].inner_text(), "what its answer is worth")
+    assert "means nothing" not in heads[0].inner_text()
+    # of two networks the one for faces gets the face
+    page.goto(f"{server.url}/inside?network=objects&picture=own&face=2&beside=network:{network.name}")
+    until(lambda: "The square round face 2 of 3 goes into “Little faces”" in words(page), "which network gets it")
+
+
+def test_a_wide_photo_keeps_its_shape_beside_a_long_list(
+    visitor: Any, server: Server, network: Path, three: Path, tmp_path: Path
+) -> None:
+    page, one = visitor, Image.open(three)
+    wide = Image.new("RGB", (1800, 300))
+    for place in (0, 900):
+        wide.paste(one, (place, 0))
+    wide.save(tmp_path / "wide.png")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    hand_over(page, server, network, tmp_path / "wide.png")
+    until(lambda: "6 faces" in words(page), "the faces")
+    box = page.locator(".st-key-faces .photo").bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(6, rel=0.02)
 
 
 def test_many_photos_have_a_line_a_face(

@@ -196,7 +196,11 @@ def test_with_faces_switched_off_no_command_has_a_network_for_them(folder):
         done = command(folder, *words, **off)
         assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{face.OFF}\n")
     assert classify(folder, "photos/cat.jpg", "--model", "objects", "--json", **off).returncode == 0
+    for environment, names in ((off, "cut or objects or other"), ({}, "cut or face or objects or other")):
+        done = classify(folder, "photos/cat.jpg", "--model", "nobody", **environment)
+        assert done.stderr == f"There is no network nobody; give a run's directory, or {names}.\n"
     for environment, there in ((off, False), ({}, True)):
         listed = [json.loads(line) for line in command(folder, "models", "--json", **environment).stdout.splitlines()]
         assert ("face" in [card["task"] for card in listed]) is there
         assert len(listed) == 3 + there
+        assert all(card["task"] != "face" for card in listed[:3])  # those for faces come last

@@ -23,7 +23,7 @@ from cnnviz.data.fingerprints import digest, scan  # noqa: E402
 from cnnviz.data.preprocessing import Preprocessing  # noqa: E402
 from cnnviz.data.sources import open_dataset  # noqa: E402
 from cnnviz.data.split import DIGESTS, Split, make_split  # noqa: E402
-from cnnviz.face import OFF, crop, reduced  # noqa: E402
+from cnnviz.face import OFF, crop  # noqa: E402
 from cnnviz.images import Pixels, decode  # noqa: E402
 from cnnviz.layer_kinds import Conv2D, Dense, GlobalAveragePooling2D, Softmax  # noqa: E402
 from cnnviz.networks import fitting  # noqa: E402
@@ -313,7 +313,7 @@ def test_of_whole_photos_the_largest_face_is_scored_and_one_not_found_counts_as_
         if name in left_out:
             continue
         truth = ("happy", "sad").index(name.split("/")[0])
-        found = faces.find(reduced(np.ascontiguousarray(pixels)), pixels.shape[:2])
+        found = faces.find(np.ascontiguousarray(pixels))
         if not found:
             missing[truth] += 1
             continue

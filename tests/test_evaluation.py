@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnnviz import evaluation
-from cnnviz.evaluation import Scores, accepted, scores, sure, threshold, two_columns, wilson
+from cnnviz.evaluation import Scores, accepted, accepted_by, scores, sure, threshold, two_columns, wilson
 
 # Six pictures of cats and dogs; no bird is there and none is ever called. One cat is called a dog, one dog a cat.
 HAND = np.array(
@@ -232,6 +232,10 @@ def test_the_threshold_accepts_that_share_of_right_answers(
     assert got is not None
     assert accepted(rows, got) == pytest.approx(share)
     assert sure(rows, got).sum() == round(share * len(rows))
+    # a hair below, since 1 − (1 − p) is not always p
+    of = {what: [p >= expected - 1e-9 for p in ps] for what, ps in (("right", right), ("wrong", wrong))}
+    expected_of = {what: sum(passed) / len(passed) if passed else None for what, passed in of.items()}
+    assert accepted_by(rows, truth, got) == expected_of
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -269,6 +273,8 @@ NAN, INF = float("nan"), float("inf")
         (lambda: scores([[INF, -INF]], [0], "ab"), "For 1 of 1 pictures .* not a number"),
         (lambda: threshold([[NAN, NAN]], [0]), "not a number"),
         (lambda: accepted([[NAN, NAN]], 0.5), "not a number"),
+        (lambda: accepted_by([[NAN, NAN]], [0], 0.5), "not a number"),
+        (lambda: accepted_by([[0.5, 0.5]], [0, 1], 0.5), "expected a whole number for each of 1 pictures"),
         (lambda: two_columns([0.5, NAN]), "For 1 of 2 pictures .* not a number"),
         (lambda: two_columns([0.5, -1.5]), "reach from -1.5 to 0.5; .* sigmoid"),
         (lambda: two_columns([[0.5, 0.5]]), r"shape \(1, 2\); expected one number a picture"),

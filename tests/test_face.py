@@ -12,11 +12,14 @@ from cnnviz.images import Photo
 HEIGHT, WIDTH = 40, 60
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH].astype(np.uint8)
 MAP = np.stack([ROWS, COLUMNS, np.zeros_like(ROWS)], axis=2)  # the pixel at (y, x) holds y, x, 0
-LEVEL = ((20.0, 14.0), (28.0, 14.0))
+EYES = ((20.0, 14.0), (28.0, 14.0))
 MOUTH = ((21.0, 19.0), (27.0, 19.0))
 
 
-def face(*box: int, eyes: tuple[tuple[float, float], tuple[float, float]] = LEVEL) -> Face:
+Eyes = tuple[tuple[float, float], tuple[float, float]]
+
+
+def face(*box: int, eyes: Eyes = EYES) -> Face:
     return Face((box[0], box[1], box[2], box[3]), 0.9, eyes, MOUTH)
 
 
@@ -33,11 +36,11 @@ def face(*box: int, eyes: tuple[tuple[float, float], tuple[float, float]] = LEVE
         ((5, 5, 1, 1), 0.1, 1, 5, 5),
     ],
 )
-@pytest.mark.parametrize("level", [False, True])
+@pytest.mark.parametrize("eyes", [EYES, ((20.0, 14.0), (28.0, 16.8))])  # level, and tilted by 19.3 degrees
 def test_the_square_round_a_face(
-    box: tuple[int, int, int, int], factor: float, side: int, top: int, left: int, level: bool
+    box: tuple[int, int, int, int], factor: float, side: int, top: int, left: int, eyes: Eyes
 ) -> None:
-    cut = crop(MAP, face(*box), factor, level)
+    cut = crop(MAP, face(*box, eyes=eyes), factor)
     assert cut.shape == (side, side, 3)
     assert cut.dtype == np.uint8
     rows, columns = np.mgrid[top : top + side, left : left + side]
@@ -45,8 +48,8 @@ def test_the_square_round_a_face(
     assert (cut[..., 1] == columns.clip(0, WIDTH - 1)).all()
 
 
-@pytest.mark.parametrize("degrees", [-40, -10, 5, 30, 90, 180])
-def test_levelled_eyes_lie_on_one_line(degrees: float) -> None:
+@pytest.mark.parametrize("degrees", [-40, -21, 30, 90, 180])
+def test_strongly_tilted_eyes_come_to_lie_on_one_line(degrees: float) -> None:
     """Two dots at the eyes of a tilted face come to lie level, at the same distance, left and right of the middle."""
     picture = np.zeros((101, 101, 3), np.uint8)
     turn = math.radians(degrees)
@@ -57,8 +60,8 @@ def test_levelled_eyes_lie_on_one_line(degrees: float) -> None:
     for (x, y), channel in zip(ends, (0, 1), strict=True):
         picture[round(y - 2.5) : round(y + 2.5), round(x - 2.5) : round(x + 2.5), channel] = 255
     tilted = Face((20, 20, 61, 61), 0.9, (ends[0], ends[1]), MOUTH)
-    assert tilted.tilt == pytest.approx(degrees)
-    cut = crop(picture, tilted, level=True)
+    assert tilted.turn == pytest.approx(degrees)
+    cut = crop(picture, tilted)
     assert cut.shape == (61, 61, 3)
     for channel, x in ((0, 10.0), (1, 50.0)):  # middle 30, 20 to either side; in pixels, whose centers are whole
         weights = cut[..., channel].astype(float)
@@ -76,8 +79,8 @@ def test_a_factor_that_makes_no_square(factor: float) -> None:
 def test_the_photo_stays_as_it_is() -> None:
     picture = MAP.copy()
     picture.flags.writeable = False
-    for level in (False, True):
-        cut = crop(picture, face(20, 10, 8, 12, eyes=((20, 14), (28, 16))), level=level)
+    for low in (14, 19):
+        cut = crop(picture, face(20, 10, 8, 12, eyes=((20, 14), (28, low))))
         cut[:] = 0
     assert (picture == MAP).all()
     with pytest.raises(FrozenInstanceError):

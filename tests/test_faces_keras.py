@@ -74,7 +74,7 @@ def test_the_astronaut_is_found_where_she_is(astronaut: Pixels, name: str, shape
     # in the upper half of the box, the left one first, about level
     (x1, y1), (x2, y2) = face.eyes
     assert left < x1 < (left + right) / 2 < x2 < right
-    assert abs(face.tilt) < 20
+    assert abs(y2 - y1) < 0.36 * (x2 - x1)  # 20 degrees
     # about as far below the eyes as these are apart, its corners in their order
     (left_corner, y3), (right_corner, y4) = face.mouth
     assert left < left_corner < right_corner < right

@@ -73,6 +73,8 @@ def test_what_people_reach_stands_beside_the_scores(tmp_path: Path) -> None:
     ((what, lowest, highest),) = [(line.what, line.lowest, line.highest) for line in dataset.references]
     assert "people" in what
     assert (lowest, highest) == (0.60, 0.70)
+    assert dataset.only(dataset.labels[::-1]).references == dataset.references
+    assert dataset.only(("happy", "sad")).references == ()  # of two classes nobody was asked
     assert (dataset.name, dataset.data) == ("fer2013", None)
     assert "not stated" in dataset.licence
 

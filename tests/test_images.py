@@ -604,6 +604,7 @@ def test_the_long_side_is_1600_and_no_side_is_lost(kind, width, height, shape):
     assert photo.pixels.shape == (*shape, 3)
     assert abs(photo.pixels.astype(int) - (9, 90, 200)).max() <= 3
     assert photo.notes == ((f"reduced from {width} × {height}",) if max(width, height) > 1600 else ())
+    assert photo.reduced == max(1, max(width, height) / 1600)
 
 
 def test_a_large_jpeg_is_read_at_a_fraction_of_its_size(monkeypatch):

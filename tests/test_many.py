@@ -247,6 +247,13 @@ def test_each_face_of_each_photo_gets_its_own_answer():
     assert abs(np.asarray(small).mean() - 204) < 5
 
 
+def test_a_box_is_given_in_the_pixels_of_the_file():
+    file = io.BytesIO()
+    Image.new("RGB", (60, 4000)).save(file, "PNG")  # 24 pixels wide as it is shown
+    (row,) = in_faces([("tall", file.getvalue())])
+    assert [one.box for one in row.faces] == [(0, 0, 50, 50)]
+
+
 def test_a_photo_without_a_face_asks_the_network_nothing():
     answers = Answers()
     none, one = in_faces([("none", picture(9, (10, 10))), ("one", striped(9))], answers)

@@ -237,7 +237,7 @@ def test_not_scaled_claims_only_what_is_so(scale, words):
 
 PHOTO = np.random.default_rng(1).integers(0, 100, (90, 120, 3), dtype=np.uint8)  # nowhere the grey of what covers
 UPRIGHT = Face((30, 20, 40, 48), 0.9, ((40.0, 40.0), (60.0, 40.0)), ((42.0, 58.0), (58.0, 58.0)))
-TILTED = Face((30, 20, 40, 48), 0.9, ((40.0, 36.0), (58.0, 44.0)), ((36.0, 56.0), (48.0, 62.0)))
+TILTED = Face((30, 20, 40, 48), 0.9, ((40.0, 36.0), (58.0, 44.0)), ((36.0, 56.0), (48.0, 62.0)))  # by 24 degrees
 FOUR_EIGHTS = Preprocessing(48, 48)  # the square round both faces has 48 pixels a side: nothing is resized
 
 
@@ -358,15 +358,15 @@ def test_each_switch_of_a_face_changes_what_goes_in(key):
     ],
 )
 def test_the_square_stands_level_with_its_corners_and_eyes_here(one, corners, eyes):
-    assert np.allclose(face.corners(one, level=True), corners)
-    assert np.allclose(face.within(one, level=True).eyes, eyes)
-    assert face.within(one, level=True).box == (0, 0, 48, 48)
+    assert np.allclose(face.corners(one), corners)
+    assert np.allclose(face.within(one).eyes, eyes)
+    assert face.within(one).box == (0, 0, 48, 48)
 
 
-@pytest.mark.parametrize("level", [False, True])
-def test_what_lies_at_a_point_of_the_photo_lies_there_in_the_square(level):
+@pytest.mark.parametrize("one", [UPRIGHT, TILTED])
+def test_what_lies_at_a_point_of_the_photo_lies_there_in_the_square(one):
     photo = np.zeros((90, 120, 3), np.uint8)
-    (x, y), _ = TILTED.eyes
+    (x, y), _ = one.eyes
     photo[int(y) - 1 : int(y) + 1, int(x) - 1 : int(x) + 1] = 255
-    rows, columns, _ = np.nonzero(face.crop(photo, TILTED, level=level) > 100)
-    assert np.allclose(face.within(TILTED, level=level).eyes[0], (columns.mean() + 0.5, rows.mean() + 0.5), atol=0.6)
+    rows, columns, _ = np.nonzero(face.crop(photo, one) > 100)
+    assert np.allclose(face.within(one).eyes[0], (columns.mean() + 0.5, rows.mean() + 0.5), atol=0.6)

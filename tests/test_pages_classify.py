@@ -163,6 +163,8 @@ def test_the_engine_gets_exactly_what_the_page_shows(fake: Engine):
     [
         ("", '<p class="said">'),
         ("80", '<p class="said">'),
+        ("79.9", '<p class="said">'),
+        ("80.1", "Not sure"),
         ("81", "Not sure"),
         ("100", "Not sure"),
         ("0", '<p class="said">'),
@@ -181,12 +183,20 @@ def test_an_answer_is_sure_from_the_threshold_on(sure: str, said: str):
 def test_the_threshold_starts_at_the_cards_own_and_goes_back_to_it():
     app = opened()
     slider = app.slider(key="sure_shown")
-    assert slider.value == 49
+    assert slider.value == 49.1
     slider.set_value(90).run()
     assert "Not sure" in text(app)
     assert app.query_params["sure"] == ["90"] or app.query_params["sure"] == "90"
-    app.slider(key="sure_shown").set_value(49).run()
+    app.slider(key="sure_shown").set_value(49.1).run()
     assert "Not sure" not in text(app)
+    assert not app.query_params.get("sure")
+
+
+def test_a_threshold_by_hand_is_forgotten_with_the_network_that_it_was_set_for():
+    app = opened(sure="90", network="objects")
+    assert "Not sure" in text(app)
+    app.selectbox(key="network_shown").select("cats-dogs").run()
+    assert app.slider(key="sure_shown").value == 63.9
     assert not app.query_params.get("sure")
 
 

@@ -135,7 +135,7 @@ def test_the_face_of_the_address_is_opened(asked: dict[str, str], number: int, s
     said = LABELS[int(answers[number - 1].argmax())]
     assert f'<p class="said">{said} ' in text(app)
     assert f'alt="Avatar: {said}"' in text(app)
-    assert face_choice.NOTE in text(app)
+    assert face.NOTE in text(app)
     chosen = FACES[number - 1]
     assert classify_photo.array(square(chosen), "What the network sees") in text(app)
     assert classify_faces.cut(PHOTO, chosen, classify_faces.AROUND) in text(app)
@@ -247,7 +247,7 @@ def test_a_photo_that_is_let_go_leaves_memory_though_its_faces_are_on_the_page(p
     ],
 )
 def test_of_a_square_nothing_is_cropped(size: tuple[int, int], fit: Any, words: str) -> None:
-    assert classify_faces.words(replace(CARD.preprocessing, height=size[0], width=size[1], fit=fit)) == words
+    assert replace(CARD.preprocessing, height=size[0], width=size[1], fit=fit).words(square=True) == words
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_csv_has_a_line_a_face() -> None:
     assert [tuple(line[name] for name in columns) for line in lines] == [
         ("two.jpg", "1", "1", "30", "sad", "0.400000", "no", "", ""),
         ("two.jpg", "2", "50", "40", "happy", "0.900000", "yes", "happy", ""),
-        ("none.jpg", "0", "", "", "", "", "", "sad", ""),
+        ("none.jpg", "0", "", "", "", "", "", "sad", "no face found"),
         ("broken.jpg", "", "", "", "", "", "", "sad", "broken.jpg is broken."),
         ("one.jpg", "1", "5", "7", "fear", "0.700000", "yes", "", ""),
     ]

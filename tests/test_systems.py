@@ -19,6 +19,12 @@ FACES = replace(OURS, network="happy-sad", labels=("happy", "sad"), face=True)
 TABLE = Table("two cores", (D, FACES, OURS))
 
 
+def with_right(right: object) -> str:
+    content = json.loads(systems.text(TABLE))
+    content["results"][0]["right"] = right
+    return json.dumps(content)
+
+
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / systems.FILE
     file.write_text(systems.text(TABLE), "utf-8")
@@ -33,7 +39,7 @@ def test_a_task_stands_with_its_networks_the_best_first_and_faces_last() -> None
 def test_several_seeds_give_their_mean_and_the_interval_of_one_of_them() -> None:
     assert D.accuracy == pytest.approx((1379 + 1460 + 1414) / 6000)
     assert D.interval == wilson(1418, 2000)
-    assert systems.row(D)[:5] == ("D (mean of 3 runs)", "813,217", "70.9", "68.9 to 72.8", "56.7")
+    assert systems.row(D)[:5] == ("D (mean of 3 runs, 69.0 to 73.0)", "813,217", "70.9", "68.9 to 72.8", "56.7")
     assert systems.row(OURS)[2:5] == ("90.5", "89.2 to 91.8", "–")
 
 
@@ -44,6 +50,7 @@ def test_several_seeds_give_their_mean_and_the_interval_of_one_of_them() -> None
         ("[]", "cannot be read"),
         (json.dumps({"format": 2, "device": "", "results": []}), "newer than 1"),
         (json.dumps({"format": 1, "device": "", "results": [{"network": "x"}]}), "cannot be read"),
+        *((with_right(right), "cannot be read") for right in ([], ["90"], [2001], [-1], [1.5], 3)),
     ],
 )
 def test_a_file_that_is_no_table_gets_a_sentence(content: str, sentence: str, tmp_path: Path) -> None:

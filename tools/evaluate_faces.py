@@ -1,7 +1,7 @@
 """Score the face finder on photos with a known face, beside OpenCV's Haar cascade: `python tools/evaluate_faces.py`.
 
 With `--network NAME [--flip]` a network for faces is scored on the same photos, with faces found here; with `--mark`
-its card is told which of them show what it was trained on, so that `cnnviz evaluate` leaves them out, too.
+its card is told the score, and which of them show what it was made with, so that `cnnviz evaluate` leaves these out.
 
 Reads ../shared/data/happysad (manifest.csv: the box of each photo's one face of 40 pixels or more) and, for false
 alarms, ../shared/data/catsdogs. A finding is right where it overlaps that box by an IoU of 0.5 or more, or (a second
@@ -11,6 +11,7 @@ other's. Every other finding counts as false, also on a real face that the manif
 
 import argparse
 import csv
+import os
 import sys
 import time
 import zipfile
@@ -29,7 +30,7 @@ from cnnviz import evaluation
 from cnnviz.cards import FILE, read_card, write_card
 from cnnviz.data.fingerprints import digest
 from cnnviz.evaluation import wilson
-from cnnviz.face import Face, crop, largest, reduced
+from cnnviz.face import HERE, OFF, Face, allowed, crop, largest
 from cnnviz.images import Pixels, decode
 
 PACKS = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -116,7 +117,7 @@ def found(pixels: Pixels) -> tuple[Face, ...]:
     """The faces of a photo, as the app finds them."""
     from cnnviz.networks import faces  # noqa: PLC0415 - loads keras
 
-    return faces.find(reduced(pixels), (pixels.shape[0], pixels.shape[1]))
+    return faces.find(pixels)
 
 
 def ours() -> Finder:
@@ -195,6 +196,8 @@ def score_network(name: str, flip: bool, mark: bool) -> None:
     photos = list(labelled(PACKS / "happysad"))
     known = {one.digest: f"{one.file}: {IN_FER2013[one.file]}" for one in photos if one.file in IN_FER2013}
     photos = [one for one in photos if one.file not in IN_FER2013]
+    if flip and mark:
+        raise SystemExit("The card has the score of the answers that the pages give, which are without --flip.")
     print(f"{card.title} on {len(photos)} photos of happysad, less {len(known)} that are in FER2013; flip: {flip}")
     halves: dict[str, Callable[[Labelled], bool]] = {
         "all": lambda _: True,
@@ -211,9 +214,13 @@ def score_network(name: str, flip: bool, mark: bool) -> None:
         none = [sum(one.label == label and one.square is None for one in chosen) for label in card.labels]
         scores = evaluation.scores(answers, [card.labels.index(one.label) for one in seen], card.labels, none)
         print(f"{half}:", *scores.lines(), sep="\n  ")
+        if half == "all":
+            whole = scores
     if mark:
-        write_card(replace(card, data={**card.data, "not_scored_on": known}), folder / FILE)
-        print(f"{folder.name}/{FILE} names the {len(known)} photos.")
+        of_photos = {"n": whole.n, "right": whole.right, "interval": list(whole.interval)}
+        data, card_scores = {**card.data, "not_scored_on": known}, {**card.scores, "photos": of_photos}
+        write_card(replace(card, data=data, scores=card_scores), folder / FILE)
+        print(f"{folder.name}/{FILE} names the {len(known)} photos, and the score.")
 
 
 def _number(file: str) -> int:
@@ -226,6 +233,8 @@ def main() -> None:
     parser.add_argument("--flip", action="store_true")
     parser.add_argument("--mark", action="store_true")
     given = parser.parse_args()
+    if not allowed(HERE, os.environ):
+        raise SystemExit(OFF)
     if not (PACKS / "happysad").is_dir():
         raise SystemExit("There is no pack happysad in ../shared/data beside this project.")
     if given.network:

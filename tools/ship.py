@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT))
 from cnnviz.cards import FILE, read_card, write_card  # noqa: E402
 
 MODELS = ROOT / "models"
+NOT_SCORED_ON = "not_scored_on"  # of a card's data: digests of pictures that show what it was trained on
 MOST_BYTES = 8_000_000  # of a network that ships; each version stays in the repository's history
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("--licence", default="", help="what is known of the rights in the data, one line")
     parser.add_argument("--not-for", default="", help="one more sentence on what it must not be used for")
     parser.add_argument("--started-from", default="", help="how the weights were made that training started from")
-    # each time that the test pictures were looked at: what is chosen by them is no test any more
+    # each time more that the test pictures were looked at: what is chosen by them is no test any more
     parser.add_argument("--look", nargs=3, action="append", default=[], metavar=("DATE", "WHAT", "ACCURACY"))
     given = parser.parse_args()
     card, network = read_card(given.run / FILE), given.run / "model.keras"
@@ -32,13 +33,18 @@ def main() -> None:
     if network.stat().st_size > MOST_BYTES:
         raise SystemExit(f"The network takes {network.stat().st_size:,} bytes, more than the {MOST_BYTES:,} allowed.")
     folder = MODELS / given.name
+    # the test pictures were looked at for its predecessor, too, and what shows its training pictures is still known
+    before = read_card(folder / FILE) if (folder / FILE).exists() else None
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(network, folder / "model.keras")
     not_for = f"{card.not_for} {given.not_for}".strip()
     data = {**card.data, "licence": given.licence or card.data["licence"]}
+    if before is not None and NOT_SCORED_ON in before.data:
+        data.setdefault(NOT_SCORED_ON, before.data[NOT_SCORED_ON])
     training = {**card.training, **({"started_from": given.started_from} if given.started_from else {})}
     score = card.test.words()
-    looks = [{"date": date, "what": what, "accuracy": float(accuracy)} for date, what, accuracy in given.look]
+    looks = [*(before.scores.get("looks", []) if before is not None else [])]
+    looks += [{"date": date, "what": what, "accuracy": float(accuracy)} for date, what, accuracy in given.look]
     scores = {**card.scores, **({"looks": looks} if looks else {})}
     card = replace(
         card, name=given.name, title=given.title, data=data, scores=scores, training=training, not_for=not_for

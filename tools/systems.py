@@ -58,7 +58,7 @@ def result(runs: list[tuple[Card, Path]]) -> Result:
     claim = systems.CLAIMS.get(name)
     return Result(
         network=name,
-        title=f"Ours: {name}" if claim is None else f"System {claim.system}",
+        title=f"Ours: {name}" if claim is None else f"System{'s' * (' and ' in claim.system)} {claim.system}",
         labels=card.labels,
         face=card.task == "face" or not set(card.labels).isdisjoint(EXPRESSIONS),
         parameters=card.parameters,
@@ -76,7 +76,7 @@ def result(runs: list[tuple[Card, Path]]) -> Result:
 
 
 def _setting(card: Card, name: str) -> re.Match[str] | None:
-    return re.search(rf"--{name} (\d+)", str(card.training["command"]))
+    return re.search(rf"--{name}[ =](\d+)", str(card.training["command"]))
 
 
 def speeds(folder: Path, card: Card, batch_size: int) -> tuple[float, float]:

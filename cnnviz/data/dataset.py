@@ -76,10 +76,14 @@ class Dataset:
         return self.select([index for index, entry in enumerate(self.entries) if entry.name not in left_out])
 
     def only(self, labels: Sequence[str]) -> "Dataset":
-        """The entries of these classes alone, with labels in this order; DataError for a class that is not there."""
+        """The entries of these classes alone, with labels in this order; DataError for a class that is not there.
+
+        What others reach on all classes says nothing of fewer.
+        """
         if missing := [label for label in labels if label not in self.labels]:
             raise DataError(f"{self.name} has no class {', '.join(missing)}; it has {', '.join(self.labels)}.")
         new = {self.labels.index(label): position for position, label in enumerate(labels)}
         kept = self.select([index for index, entry in enumerate(self.entries) if entry.label in new])
         entries = tuple(replace(entry, label=new[entry.label]) for entry in kept.entries)
-        return replace(kept, labels=tuple(labels), entries=entries)
+        references = self.references if len(labels) == len(self.labels) else ()
+        return replace(kept, labels=tuple(labels), entries=entries, references=references)

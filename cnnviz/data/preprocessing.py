@@ -85,11 +85,15 @@ class Preprocessing:
         """uint8 (H, W, 3) RGB -> float32 (height, width, channels), exactly what the network gets."""
         return self.scaled(self.picture(pixels))
 
-    def words(self) -> str:
-        """One line for the page: "64 × 64 pixels, color, middle cropped, levels 0..1"."""
+    def words(self, square: bool = False) -> str:
+        """One line for the page: "64 × 64 pixels, color, middle cropped, levels 0..1".
+
+        square: of square pictures, of which a square network gets all, as they are.
+        """
         color = "grey" if self.color == "grey" else "color"
-        fit = {"crop": "middle cropped", "letterbox": "bars added", "stretch": "stretched"}[self.fit]
-        return f"{self.height} × {self.width} pixels, {color}, {fit}, levels {self.scale.replace('-', '−')}"
+        fit = {"crop": "middle cropped, ", "letterbox": "bars added, ", "stretch": "stretched, "}[self.fit]
+        fit = "" if square and self.height == self.width else fit
+        return f"{self.height} × {self.width} pixels, {color}, {fit}levels {self.scale.replace('-', '−')}"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz import evaluation, face
-from cnnviz.cards import FILE, Card, read_card
+from cnnviz.cards import FILE, Card, listed, read_card
 from cnnviz.data.dataset import DataError, Dataset
 from cnnviz.data.fingerprints import digest
 from cnnviz.data.split import FILE as FILE_OF_SPLIT
@@ -41,13 +41,15 @@ class Evaluation:
     """A score: of which network, on which pictures ("the 3,589 test pictures" or "all 120 pictures").
 
     passed_over: what could not be scored, one sentence each. left_out: pictures that it was trained or chosen on.
-    faces_found: of whole photos the largest face that was found was answered for.
+    faces_found: of whole photos the largest face that was found was answered for. sure: what the card's threshold is
+    worth here, as evaluation.accepted_by has it.
     """
 
     card: Card
     data: str
     on: str
     scores: evaluation.Scores
+    sure: Mapping[str, float | None]
     passed_over: tuple[str, ...]
     left_out: int = 0
     faces_found: bool = False
@@ -58,15 +60,20 @@ def find_network(name: str) -> Path:
     for path in (Path(name), MODELS / name):
         if (path / "model.keras").exists() or (path / FILE).exists():
             return path
-    shipped = sorted(path.parent.name for path in MODELS.glob(f"*/{FILE}"))
+    shipped = [name for name, card in listed(MODELS).cards.items() if _allowed(card)]
     raise DataError(f"There is no network {name}; give a run's directory, or {' or '.join(shipped)}.")
+
+
+def _allowed(card: Card) -> bool:
+    """Whether the command line may use this network: those for faces can be switched off."""
+    return card.task != "face" or face.allowed(face.HERE, os.environ)
 
 
 def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: bool = False) -> Evaluation:
     """Score a network on a data set. DataError, CardError or ImageError with a sentence; loads Keras."""
     folder = find_network(name)
     card = read_card(folder / FILE)
-    if card.task == "face" and not face.allowed(face.HERE, os.environ):
+    if not _allowed(card):
         raise DataError(face.OFF)
     dataset = open_data(data, _as_trained(folder, data), None, say)
     missing = [label for label in dataset.labels if label not in card.labels]
@@ -101,10 +108,11 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
             say=lambda done, total: say("scoring", done, total),
         )
         scores = evaluation.scores(answers, truth, card.labels, missing)
+        sure = evaluation.accepted_by(answers, truth, card.sure_from)
     except ValueError as error:  # its card and its outputs, or its input, do not belong together
         raise DataError(str(error).splitlines()[0][:300]) from None
     passed_over += looked.unreadable
-    return Evaluation(card, dataset.name, looked.on, scores, passed_over, looked.left_out, looked.whole)
+    return Evaluation(card, dataset.name, looked.on, scores, sure, passed_over, looked.left_out, looked.whole)
 
 
 def _as_trained(folder: Path, data: str) -> TrainingConfig:
@@ -199,9 +207,8 @@ def _largest_face(pixels: Pixels) -> Pixels | None:
     """The square round a photo's largest face, which its class is taken to be of; None where none is found."""
     from cnnviz.networks import faces  # noqa: PLC0415 - most networks are for whole pictures
 
-    small = face.reduced(pixels)
     with _finding:
-        found = faces.find(small, (pixels.shape[0], pixels.shape[1]))
+        found = faces.find(pixels)
     if not found:
         return None
     return face.crop(pixels, found[face.largest([one.box for one in found])])

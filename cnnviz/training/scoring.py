@@ -24,6 +24,10 @@ _NOT_FOR = (
     "Decisions about people, safety or money. It knows its own classes only, and answers with one of them whatever "
     "it is shown."
 )
+_NOT_FOR_FACES = (
+    "Reading real people: an expression is not a feeling, and in the EU inferring emotions at school or at work is "
+    "forbidden (AI Act, Art. 5(1)(f)). Never tested by age, sex, skin color or camera."
+)
 
 
 def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, device: str, say: Say) -> Card:
@@ -42,6 +46,7 @@ def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, d
             model, test.pictures, preprocessing, say=lambda done, total: say("scoring", done, total)
         )
         scores["test"] = evaluation.scores(answers, test.truth, labels).to_json()
+        scores["sure"] = evaluation.accepted_by(answers, test.truth, sure_from(threshold))
         np.savez_compressed(run.path / "answers.npz", answers=answers.astype(np.float32), truth=test.truth)
         if config.data in FETCHED:
             behind.store(run, test.pictures, answers, test.truth)
@@ -74,7 +79,7 @@ def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, d
         scores=scores,
         threshold=threshold,
         training={"command": command, "seed": config.seed, "device": device, "keras": fitting.VERSION},
-        not_for=_NOT_FOR,
+        not_for=f"{_NOT_FOR} {_NOT_FOR_FACES}" if config.task == "face" else _NOT_FOR,
     )
     write_card(card, run.card)
     return card

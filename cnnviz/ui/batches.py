@@ -264,7 +264,7 @@ def largest(faces: Sequence[FaceAnswer]) -> int:
 def csv_text(rows: Sequence[Row], card: Card, sure_from: float, true: Sequence[int | None]) -> str:
     """A line a file: file, answer, probability, sure, true class, error, then the probability of each class.
 
-    Of a network for faces a line a face, with its number in the photo and its box after the file, in the photo's
+    Of a network for faces a line a face, with its number in the photo and its box after the file, in the file's
     pixels; a photo without a face has one, with the number 0. The true class stands with the largest face.
     """
     file = io.StringIO()
@@ -274,7 +274,8 @@ def csv_text(rows: Sequence[Row], card: Card, sure_from: float, true: Sequence[i
     writer.writerow(["file", *place, "answer", "probability", "sure", "true class", "error", *labels])
     for row, truth in zip(rows, true, strict=False):
         known, start = "" if truth is None else labels[truth], _cell(row.name)
-        nothing = ["", "", "", known, _cell(row.error), *("" for _ in labels)]
+        why = "no face found" if row.faces == () else row.error
+        nothing = ["", "", "", known, _cell(why), *("" for _ in labels)]
         if row.scores is not None:
             writer.writerow([start, *_values(row.scores, card, sure_from, known)])
         elif not row.faces:

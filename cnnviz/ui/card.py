@@ -83,6 +83,14 @@ def _share(values: Any, name: str) -> float | None:
     return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
 
 
+def reach(card: Card) -> str:
+    """What the threshold is worth: how many of the right answers reach it, and how many of the wrong ones; or ""."""
+    right, wrong = (_share(card.scores.get("sure"), what) for what in ("right", "wrong"))
+    if right is None or wrong is None:
+        return ""
+    return f"; in the test {percent(right)} of the right answers reached it, and {percent(wrong)} of the wrong ones"
+
+
 def references(card: Card) -> str:
     """What others reach on the same data: "people: 65.0 % to 68.0 %"; "" where nothing is known."""
     found = card.scores.get("references")
@@ -93,6 +101,21 @@ def references(card: Card) -> str:
             reach = percent(low) if low == high else f"{percent(low)} to {percent(high)}"
             lines.append(f"{one.get('what', 'others')}: {reach}")
     return "; ".join(lines)
+
+
+def _photos(card: Card) -> str:
+    """How a network for faces does on whole photos, where its faces have to be found first; or ""."""
+    found = card.scores.get("photos")
+    if not isinstance(found, dict) or not isinstance(found.get("n"), int) or not found["n"] > 0:
+        return ""
+    right, n, interval = found.get("right"), found["n"], found.get("interval")
+    if not isinstance(right, int) or not isinstance(interval, list) or len(interval) != 2:
+        return ""
+    low, high = (percent(end) for end in interval)
+    return (
+        f"{percent(right / n)} of {n:,} right ({low} to {high}), the largest face of each; a face that is not found "
+        "counts as wrong"
+    )
 
 
 def _looks(card: Card) -> str:
@@ -140,9 +163,10 @@ def facts(card: Card, brief: bool = False) -> str:
         ("Data", f"{card.data['name']}: {counts} pictures to train, validate and test"),
         ("Rights in the data", card.data["licence"]),
         ("Left out of the data", _left_out(card)),
-        ("Sure from", "–" if card.threshold is None else f"a probability of {number(card.threshold, 3)}"),
+        ("Sure from", "–" if card.threshold is None else f"a probability of {number(card.threshold, 3)}{reach(card)}"),
         ("Others on this data", references(card)),
         ("Looked at the test pictures", _looks(card)),
+        ("Whole photos", _photos(card)),
         ("Calibration error", "" if card.test is None else number(card.test.calibration_error, 3)),
         ("Trained by", card.training["command"]),
         ("Started from", str(card.training.get("started_from", ""))),

@@ -23,7 +23,8 @@ function line(face, number) {
   made.dataset.testid = "face"
   made.dataset.number = number
   made.setAttribute("role", "radio")
-  made.append(make("span", "n", String(number)), image(face.src, face.label ? "" : `Face ${number}`))
+  made.append(make("span", "n", String(number)), image(face.src, ""))
+  made.setAttribute("aria-label", `Face ${number}`)
   if (!face.label) return made
   made.classList.toggle("unsure", !face.sure)
   made.append(face.avatar ? image(face.avatar, `Avatar: ${face.expression}`, "avatar") : make("span"))
@@ -96,7 +97,7 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
   root.refocus = false
 
   const choose = (number, pause) => {
-    if (number === root.held) return
+    if (number === root.held) return mark(number, true) // a click on its box left the focus where no keyboard comes
     root.wanted = number
     mark(number, true)
     clearTimeout(root.pause)

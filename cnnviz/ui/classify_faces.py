@@ -9,7 +9,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from cnnviz import engine, face
 from cnnviz.cards import Card
-from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.face import Face
 from cnnviz.images import Photo
 from cnnviz.ui import asking, avatar, classify_mistakes, classify_photo, face_choice, faces, frame, markup, strip
@@ -67,19 +66,18 @@ def _road(owner: str, digest: str, network: Network, sure_from: float) -> None:
     number, several = face_choice.number(len(found)), len(found) > 1
     title = f"Face {number} of {len(found)}" if several else "The face in the photo"
     shown = cut(photo, found[number - 1], AROUND if several else None)
-    seen = classify_photo.seen(pictures[number - 1], words(card.preprocessing))
+    seen = classify_photo.seen(pictures[number - 1], card.preprocessing.words(square=True))
     place = classify_photo.way(title, shown, seen, card, sure_from)
     with place:
         if isinstance(answers, str):
             frame.problem(answers, "answer")
             return
         answer = answers[number - 1]
-        note = f'<p class="quiet">{face_choice.NOTE}</p>'
+        note = f'<p class="quiet">{face.NOTE}</p>'
         side = face.within(found[number - 1]).box[2]
         shown_as = _avatar(card, answer, sure_from)
         st.html(classify_photo.says(card, answer, sure_from, shown_as, note, (side, side)))
-    taken, _ = face_choice.taken(photo, card)
-    classify_mistakes.drawer(owner, taken.digest, network, sure_from)
+    classify_mistakes.drawer(owner, face.digest(photo, number), network, sure_from)
 
 
 def _without(photo: Photo, key: str) -> DeltaGenerator:
@@ -103,7 +101,7 @@ def _all(photo: Photo, found: tuple[Face, ...], card: Card, answers: NDArray[np.
     lines = [_line(card, answer, sure_from) for answer in answers]
     face_choice.chooser("faces", photo, found, ROAD, lines, PHOTO_ROOM)
     if len(found) == face.MOST:
-        st.caption(f"At most {face.MOST} faces are answered in one photo; of more these are the surest to be faces.")
+        st.caption(face.MANY)
 
 
 def _line(card: Card, answer: Answer, sure_from: float) -> dict[str, Any]:
@@ -129,14 +127,6 @@ def _avatar(card: Card, answer: Answer, sure_from: float) -> str:
     return f'<img src="{avatar.source(shown, AVATAR)}" width="{AVATAR}" height="{AVATAR}" alt="Avatar: {shown}">'
 
 
-def words(preprocessing: Preprocessing) -> str:
-    """How a face becomes the input: of a square nothing is cropped, stretched or filled up."""
-    if preprocessing.height != preprocessing.width:
-        return preprocessing.words()
-    size, color, _, levels = preprocessing.words().split(", ")
-    return f"{size}, {color}, {levels}"
-
-
 def cut(photo: Photo, one: Face, around: float | None) -> str:
     """The photo with a veil over what is not cut out round a face, and a line on the square. HTML.
 
@@ -154,16 +144,15 @@ def cut(photo: Photo, one: Face, around: float | None) -> str:
         x1, y1 = min(columns, int(right + margin) + 1), min(rows, int(bottom + margin) + 1)
     shown = photo.pixels[y0:y1, x0:x1]
     across, down = 100 / (x1 - x0), 100 / (y1 - y0)  # percent a pixel
-    path = ",".join(f"{across * (x - x0):.2f}% {down * (y - y0):.2f}%" for x, y in (*corners, corners[0]))
-    veil = f"clip-path:polygon(evenodd,0 0,100% 0,100% 100%,0 100%,0 0,{path})"
-    middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
+    x, y = (left + right - side) / 2, (top + bottom - side) / 2  # of its corner before it is turned about its middle
     square = (
-        f"left:{across * (middle_x - side / 2 - x0):.2f}%;top:{down * (middle_y - side / 2 - y0):.2f}%;"
-        f"width:{across * side:.2f}%;height:{down * side:.2f}%;rotate:{one.tilt if face.LEVEL else 0:.2f}deg"
+        f"left:{across * (x - x0):.2f}%;top:{down * (y - y0):.2f}%;"
+        f"width:{across * side:.2f}%;height:{down * side:.2f}%;rotate:{one.turn:.2f}deg"
     )
     image = markup.picture(shown, ROOM, f"The photo {photo.name}, the face marked", smooth=True)
     line = f"The square round the face goes in, {side} × {side} pixels; the rest of the photo is not seen."
+    if one.turn:
+        line += f" It is turned by {abs(one.turn):.0f}°, so that the eyes lie level."
     if left < 0 or top < 0 or right > columns or bottom > rows:
         line += " Where it reaches beyond the photo, the photo’s edge is repeated."
-    marks = f'<i style="inset:0;{veil}"></i><b style="{square}"></b>'
-    return f'<div class="veiled">{image}{marks}</div><p class="quiet">{line}</p>'
+    return f'<div class="veiled">{image}<b style="{square}"></b></div><p class="quiet">{line}</p>'

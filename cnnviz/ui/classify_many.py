@@ -8,11 +8,11 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from cnnviz import display
+from cnnviz import display, face
 from cnnviz.data.archive import MAX_ARCHIVE_BYTES
 from cnnviz.many import Row
 from cnnviz.networks import NetworkError, stamp
-from cnnviz.ui import address, batches, classify_photo, classify_scores, face_choice, frame
+from cnnviz.ui import address, batches, classify_photo, classify_scores, frame
 from cnnviz.ui.batches import BATCHES, Batch
 from cnnviz.ui.card import percent
 from cnnviz.ui.catalog import Network
@@ -41,7 +41,7 @@ def show(owner: str, network: Network) -> None:
         "memory and are forgotten an hour after you leave."
     )
     if network.card.task == "face":
-        st.caption(face_choice.NOTE)
+        st.caption(face.NOTE)
     sure_from = classify_photo.threshold(network.card)
     batch = BATCHES.get(owner)
     if batch is None:
@@ -120,6 +120,8 @@ def _answers(owner: str, network: Network, sure_from: float, live: bool) -> None
         _over(batch, network, rows, sure_from)
     if rows:
         _draw(batch, network, rows, sure_from)
+        if any(len(row.faces or ()) == face.MOST for row in rows):
+            st.caption(face.MANY)
     elif batch.busy:
         st.skeleton(height=240)
 

@@ -11,6 +11,7 @@ from cnnviz import display, mistakes
 from cnnviz.face import Face
 from cnnviz.images import Photo, Pixels
 from cnnviz.mistakes import Mistake, Place
+from cnnviz.networks import NetworkError
 from cnnviz.ui import address, classify_photo, face_choice, frame, markup, strip
 from cnnviz.ui.card import percent
 from cnnviz.ui.catalog import Network
@@ -67,7 +68,11 @@ def drawer(owner: str, digest: str, network: Network, sure_from: float) -> None:
 def _inside(owner: str, digest: str, network: Network, sure_from: float) -> None:
     """It is given no photo, which Streamlit would keep as long as the tab is open."""
     photo = strip.in_hand(owner)
-    taken, face = face_choice.taken(photo, network.card)
+    try:
+        taken, face = face_choice.taken(photo, network.card)
+    except NetworkError as error:
+        frame.problem(str(error), "mistakes")
+        return
     if taken.digest != digest:
         st.rerun()
     subject = _Subject(photo, face, digest, network)
@@ -93,7 +98,7 @@ def _inside(owner: str, digest: str, network: Network, sure_from: float) -> None
     with st.grid(5, min_column_width=180, gap=24, key="switches"):
         for one, answer in zip(kinds, answers[1:], strict=True):
             with st.container(key=f"mistake_{one.key}", gap="xsmall"):
-                st.html(_tile(singles[one.key], _short(labels, answers[0], answer)))
+                st.html(_tile(singles[one.key], _short(labels, answers[0], answer, sure_from)))
                 st.toggle(one.label, key=one.key, bind="query-params")
                 st.caption(one.why)
     chosen = tuple(one.key for one in kinds if st.session_state.get(one.key))
@@ -105,12 +110,13 @@ def _tile(pixels: Pixels, line: str) -> str:
     return f"{classify_photo.array(pixels, 'The input with this mistake', TILE)}<p>{line}</p>"
 
 
-def _short(labels: tuple[str, ...], before: Answer, after: Answer) -> str:
+def _short(labels: tuple[str, ...], before: Answer, after: Answer, sure_from: float) -> str:
     """An answer in a few words, against the one without the mistake. HTML."""
     best = int(after.argmax())
     word = "still" if best == int(before.argmax()) else "now"
     mark = "b" if word == "now" else "span"
-    return f"{word} <{mark}>{text(labels[best])}</{mark}> {percent(float(after[best]))}"
+    doubt = "" if after[best] >= sure_from else ", not sure"
+    return f"{word} <{mark}>{text(labels[best])}</{mark}> {percent(float(after[best]))}{doubt}"
 
 
 def _compare(subject: _Subject, chosen: Collection[str], place: Place, before: Answer, sure_from: float) -> None:

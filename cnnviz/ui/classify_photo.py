@@ -1,5 +1,6 @@
 """Classify, one photo: the picture with what is cut off, the array that goes in, and the answer as bars."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,14 +14,16 @@ from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.engine import EngineError
 from cnnviz.images import Photo, Pixels
 from cnnviz.networks import NetworkError, stamp
-from cnnviz.ui import address, asking, markup
-from cnnviz.ui.card import percent
+from cnnviz.ui import address, asking, frame, markup
+from cnnviz.ui.card import percent, reach
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.markup import text
 
 ROOM = 320  # px of the photo and of the input
-BARS = 5
+BARS = 5  # of the likeliest classes, where there are more than ALL
+ALL = 7
 ANSWER_HEIGHT = 244  # px of headline and bars, so that nothing jumps when they come
+_SET_FOR = "sure_for"  # in the session: the name of the network that the threshold by hand was set for
 _CUT = 0.005  # share of a side that may be missing without a word
 _ENLARGED = 4  # times: beyond it nearly all of what the network gets was made up between pixels
 
@@ -109,6 +112,8 @@ def way(title: str, shown: str, seen: str, card: Card, sure_from: float) -> Delt
             with st.container(key="answer"):
                 place = st.container()
             slider(card, sure_from)
+            if st.button("Every map that led to it", icon=":material/arrow_forward:", type="tertiary", key="go_inside"):
+                st.switch_page(frame.ROOT / "pages" / "inside.py")
     return place
 
 
@@ -116,28 +121,31 @@ def way(title: str, shown: str, seen: str, card: Card, sure_from: float) -> Delt
 
 
 def threshold(card: Card) -> float:
-    """The confidence from which on an answer is sure: the card's, or what was set by hand, in `?sure=` (percent)."""
-    own = card.sure_from
-    try:
-        return min(max(int(address.kept("sure")), 0), 100) / 100
-    except ValueError:
-        return own
+    """The confidence from which on an answer is sure: the card's, or what was set by hand, in `?sure=` (percent).
+
+    What was set for one network says nothing of another, and is forgotten with it.
+    """
+    if st.session_state.get(_SET_FOR, card.name) != card.name:
+        st.session_state["sure"] = ""
+    st.session_state[_SET_FOR] = card.name
+    asked = address.kept("sure")
+    return min(float(asked), 100) / 100 if re.fullmatch(r"\d{1,4}(\.\d)?", asked, re.ASCII) else card.sure_from
 
 
 def slider(card: Card, now: float) -> None:
-    """The threshold by hand; its own value stays the card's, which is finer than a percent."""
+    """The threshold by hand; its own value stays the card's, which is finer than what is shown."""
     own = card.sure_from
-    st.session_state["sure_shown"] = round(100 * now)
+    st.session_state["sure_shown"] = round(100 * now, 1)
 
     def changed() -> None:
-        value = int(st.session_state["sure_shown"])
-        st.session_state["sure"] = "" if value == round(100 * own) else str(value)
+        value = round(float(st.session_state["sure_shown"]), 1)
+        st.session_state["sure"] = "" if value == round(100 * own, 1) else f"{value:g}"
 
-    st.slider("Sure from", 0, 100, format="%d %%", key="sure_shown", on_change=changed)
+    st.slider("Sure from", 0.0, 100.0, step=0.1, format="%.1f %%", key="sure_shown", on_change=changed)
     if card.threshold is None:
         st.caption("The card names no value; 50 % is a guess.")
     else:
-        st.caption(f"The card’s own value is {percent(own)}: 19 of 20 right answers in validation reach it.")
+        st.caption(f"The card’s own value is {percent(own)}{reach(card) or ', chosen in validation'}.")
 
 
 # ------------------------------------------------------------------------------------------------ the answer
@@ -198,7 +206,7 @@ def headline(labels: Sequence[str], answer: Answer, sure_from: float) -> str:
 def bars(labels: Sequence[str], answer: Answer, sure_from: float, order: Sequence[int] | None = None) -> str:
     """The likeliest classes as bars from 0 to 100 % with their numbers, and a tick where sure begins. HTML.
 
-    order: the classes to show, else the first BARS by probability.
+    order: the classes to show, else the likeliest.
     """
     best = int(answer.argmax())
     chosen = ranked(answer) if order is None else order
@@ -219,9 +227,9 @@ def _others(rest: int) -> str:
     return "The other class has" if rest == 1 else f"The {rest:,} others share"
 
 
-def ranked(answer: Answer, most: int = BARS) -> list[int]:
-    """The likeliest classes, at most so many, the first of equals first."""
-    return [int(index) for index in np.argsort(-answer, kind="stable")[:most]]
+def ranked(answer: Answer) -> list[int]:
+    """The classes, the likeliest first and of equals the first: up to ALL of them, or BARS of more."""
+    return [int(index) for index in np.argsort(-answer, kind="stable")[: len(answer) if len(answer) <= ALL else BARS]]
 
 
 def worth(card: Card, answer: Answer) -> str:

@@ -10,11 +10,11 @@ from cnnviz import display, face, many
 from cnnviz.cards import Card
 from cnnviz.face import Face
 from cnnviz.images import Photo, Pixels
+from cnnviz.networks import NetworkError
 from cnnviz.ui import address, faces, frame, strip
 
 PARAM = "face"
 PART = "faces"  # of a page, in the engine's line
-NOTE = "The expression in this picture, not a feeling."
 _OF = "face_of"  # in the session: digest of the photo that the choice is for, or OWN where that is not there yet
 _CROP = 96  # pixels of a face in a list: 48 on the page, sharp on dense screens
 _HERE = Path(__file__).parent
@@ -59,10 +59,13 @@ def taken(photo: Photo, card: Card, chosen: bool = True) -> tuple[Photo, Face | 
     """The photo as a network with this card takes it, and its face: the square round one, or the photo as a whole.
 
     chosen: the face of `?face=`, else the first. As a whole where it is no network for faces and where none is found.
+    NetworkError with a sentence where nobody can say whether there is one.
     """
     if card.task == "face":
         found = faces.find(photo, PART)
-        if found and not isinstance(found, str):
+        if isinstance(found, str):
+            raise NetworkError(found)
+        if found:
             one = number(len(found)) if chosen else 1
             return face.subject(photo, found[one - 1], one), found[one - 1]
     return photo, None
@@ -80,19 +83,23 @@ def again(photo: Photo, digest: str, turn: str) -> Photo | None:
     return next((one for one in cut if one.digest == digest), None)
 
 
-def row(photo: Photo) -> None:
-    """The faces of a photo in a row to choose from, or why the photo as a whole goes in."""
+def row(photo: Photo, into: str) -> None:
+    """The faces of a photo in a row to choose from, or why the photo as a whole goes in.
+
+    into: the titles of the networks that get one. Nothing where nobody can say whether there is one, as `taken` does.
+    """
     found = faces.find(photo, PART)
-    if isinstance(found, str) or not found:
-        sentence = found if isinstance(found, str) else face.NONE_FOUND
-        frame.problem(f"{sentence} Until then the whole picture goes in, cropped as usual.", "face")
+    if isinstance(found, str):
+        return
+    if not found:
+        frame.problem(f"{face.NONE_FOUND} Until then the whole picture goes in, and the answer means nothing.", "face")
         return
     if len(found) > 1:
         chooser("face_row", photo, found)
     if sentence := missing(len(found)):
         st.caption(frame.escape(sentence))
     which = f"face {number(len(found))} of {len(found)}" if len(found) > 1 else "the face"
-    st.caption(f"The square round {which} goes in. {NOTE}")
+    st.caption(frame.escape(f"The square round {which} goes into {into}. {face.NOTE}"))
 
 
 def chooser(
@@ -133,7 +140,7 @@ def chooser(
 
     def picked() -> None:
         if (asked := st.session_state[key].pick) is not None:
-            st.session_state[PARAM] = str(int(asked))
+            st.session_state[PARAM] = str(asked)  # what is no number of a face here counts as the first
             if part:
                 st.rerun(part)
 

@@ -12,8 +12,13 @@ from cnnviz.ui.inside_words import percent
 _MOST_CLASSES = 20
 
 
-def answer_part(answer: Answer, before: Answer | None, threshold: float | None) -> dict[str, Any]:
-    """The answer. before: that of the whole network, where something is switched off."""
+def answer_part(
+    answer: Answer, before: Answer | None, threshold: float | None, faceless: bool = False
+) -> dict[str, Any]:
+    """The answer. before: that of the whole network, where something is switched off.
+
+    faceless: a network for faces was given none, so that no answer is to be trusted.
+    """
     shares = None if answer.probabilities is None else np.asarray(answer.probabilities, np.float64)
     was = None if before is None or before.probabilities is None else before.probabilities
     ranked = np.asarray(answer.logits if shares is None else shares if was is None else was, np.float64)
@@ -43,7 +48,7 @@ def answer_part(answer: Answer, before: Answer | None, threshold: float | None) 
                 "words": words,
             }
         )
-    title, first = _said(answer, shares, threshold)
+    title, first = _said(answer, shares, threshold, faceless)
     return {
         "title": title,
         "note": _note(answer, before),
@@ -59,7 +64,7 @@ def _short(share: float | None) -> str:
     return "NaN" if isnan(share) else f"{share:.3f}" if share >= 0.0005 else "< 0.001"
 
 
-def _said(answer: Answer, shares: Any, threshold: float | None) -> tuple[str, int]:
+def _said(answer: Answer, shares: Any, threshold: float | None, faceless: bool) -> tuple[str, int]:
     if np.isnan(answer.logits if shares is None else shares).all():
         return "Answer: none, the network computes NaN (not a number)", -1
     if shares is None or not np.isfinite(shares).any():
@@ -68,6 +73,7 @@ def _said(answer: Answer, shares: Any, threshold: float | None) -> tuple[str, in
     share = float(shares[first])
     unsure = threshold is not None and share < threshold
     doubt = f" · not sure (under {number(threshold or 0, 2)})" if unsure else ""
+    doubt = " · means nothing: no face was found" if faceless else doubt
     return f"Answer: {answer.labels[first]}, {percent(share)}{doubt}", first
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cnnviz import engine
 from cnnviz.engine import EngineError
+from cnnviz.face import Face
 from cnnviz.graph import Fields, Floats, Kernels, Levels, Look, Maps, Mosaic, Node, Screen
 from cnnviz.images import Photo
 from cnnviz.networks import NetworkError, stamp
@@ -27,6 +28,7 @@ class Subject:
     """One picture in one network. picture: uint8 (h, w, c), as the network gets it, before scaling.
 
     turn: its place in the engine's line. say: is told the engine's state while a question waits.
+    face: that of a larger photo whose square the photo is; None where it is a whole one.
     """
 
     network: Network
@@ -34,12 +36,26 @@ class Subject:
     picture: NDArray[np.uint8]
     turn: str
     say: Say | None = None
+    face: Face | None = None
 
     @classmethod
-    def of(cls, network: Network, photo: Photo, owner: str, part: str = "", say: Say | None = None) -> "Subject":
+    def of(
+        cls,
+        network: Network,
+        photo: Photo,
+        owner: str,
+        part: str = "",
+        say: Say | None = None,
+        face: Face | None = None,
+    ) -> "Subject":
         """The photo as this network gets it. part: "beside" for the one to compare with, "door" for Start's."""
         picture = network.card.preprocessing.picture(photo.pixels)
-        return cls(network, photo, picture, asking.turn(owner, f"inside{part}"), say)
+        return cls(network, photo, picture, asking.turn(owner, f"inside{part}"), say, face)
+
+    @property
+    def faceless(self) -> bool:
+        """Whether a network for faces gets a whole photo, since no face was found in it."""
+        return self.network.card.task == "face" and self.face is None
 
     @property
     def folder(self) -> str:

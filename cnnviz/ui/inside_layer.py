@@ -240,8 +240,7 @@ def _goes_in(subject: Subject) -> str:
     _, _, height, width = preprocessing.window(*subject.photo.pixels.shape[:2])
     small = height < preprocessing.height or width < preprocessing.width
     more = " It is smaller than what the network takes, so it is enlarged; that adds nothing to see." * small
-    of_face = subject.photo.notes and subject.photo.notes[-1].startswith("face ")
-    what = "All of the square round the face goes in." if of_face else fitting(subject.photo, preprocessing)
+    what = "All of the square round the face goes in." if subject.face else fitting(subject.photo, preprocessing)
     return f"{what}{more}"
 
 

@@ -62,34 +62,37 @@ def places(two: bool) -> tuple[Any, Any]:
 
 def side(subject: Subject) -> str:
     """What is at work on what, where there are two of them. Markdown."""
-    return f"**{frame.escape(subject.photo.name)}** in **{frame.escape(subject.network.card.title)}**"
+    said = f"**{frame.escape(subject.photo.name)}** in **{frame.escape(subject.network.card.title)}**"
+    return f"{said} · no face was found in it" if subject.faceless else said
 
 
 def pair(owner: str, say: Say | None) -> tuple[Subject, Subject | None]:
-    """The picture in the network, and what stands beside."""
+    """The picture in the network, and what stands beside. Raises one of inside_ask.Problem."""
     photo = strip.in_hand(owner)
     known, _ = catalog.networks(owner)
     network = catalog.in_hand(known)
     what, _, key = inside_state.value("beside").partition(":")
     other = None
     if what == "network" and key in known and key != network.key:
-        other = Subject.of(known[key], _taken(photo, known[key]), owner, "beside", say)
+        other = _subject(owner, photo, known[key], "beside", say)
     elif what == "picture":
         second = PHOTOS.get(owner) if key == strip.OWN else samples.photo(key) if _sample(key) else None
         if second is not None:
-            other = Subject.of(network, _taken(second, network, chosen=False), owner, "beside", say)
-    return Subject.of(network, _taken(photo, network), owner, "", say), other
+            other = _subject(owner, second, network, "beside", say, chosen=False)
+    return _subject(owner, photo, network, "", say), other
 
 
-def task_beside(beside: str, known: Mapping[str, Network]) -> str:
-    """What the network beside looks at ("picture" or "face"), or "" where none stands there."""
+def of_faces(network: Network, beside: str, known: Mapping[str, Network]) -> str:
+    """The titles of those networks, this and the one beside, that get a face; "" where none does."""
     what, _, key = beside.partition(":")
-    return known[key].card.task if what == "network" and key in known else ""
+    seen = [network, *([known[key]] if what == "network" and key in known else [])]
+    return " and ".join(dict.fromkeys(f"“{one.card.title}”" for one in seen if one.card.task == "face"))
 
 
-def _taken(photo: Photo, network: Network, chosen: bool = True) -> Photo:
+def _subject(owner: str, photo: Photo, network: Network, part: str, say: Say | None, chosen: bool = True) -> Subject:
     """What of a photo this network is given: of one for faces the chosen face, or the first."""
-    return face_choice.taken(photo, network.card, chosen)[0]
+    taken, face = face_choice.taken(photo, network.card, chosen)
+    return Subject.of(network, taken, owner, part, say, face)
 
 
 def _sample(key: str) -> bool:

@@ -44,10 +44,10 @@ def _went() -> None:
 @st.fragment(key=STEP)
 def _step(owner: str, digest: str, network: Network, look: Look, plane: str) -> None:
     """What the trace shows. It is given no photo, since Streamlit keeps a fragment's arguments."""
-    photo, _ = face_choice.taken(strip.in_hand(owner), network.card)
-    if photo.digest != digest:
-        st.rerun()
     try:
+        photo, _ = face_choice.taken(strip.in_hand(owner), network.card)
+        if photo.digest != digest:
+            st.rerun()
         with asking.telling() as say:
             found = walk(owner, network, photo, look, steps.read(address.kept(PARAM)), say)
     except (EngineError, NetworkError) as error:

@@ -140,7 +140,7 @@ def network(owner: str) -> str:
     if held and held not in PRESETS and held in catalog.networks(owner)[0]:
         st.session_state["network"] = ""
     address.kept("network")
-    titles = {name: preset.title for name, preset in PRESETS.items()}
+    titles = {name: preset.title for name, preset in PRESETS.items() if frame.faces() or not preset.of_faces}
     return address.choice("Architecture", "network", titles, "tiny", on_change=_nothing, then=usual_rate)
 
 
