@@ -10,7 +10,7 @@ import unicodedata
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -37,6 +37,7 @@ _ORIENTATION = 0x0112  # tags of EXIF and TIFF
 _NEW_SUBFILE_TYPE, _PHOTOMETRIC, _TILE_WIDTH, _TILE_LENGTH, _DNG_VERSION = 254, 262, 322, 323, 50706
 _STEPS = ((1, 1), (1, -1), (-1, -1), (-1, 1))  # through rows and columns; 5 to 8 are these, transposed
 _HUGE = 1e30  # a float above it is no brightness, and a sum of several might overflow
+_TURNS = {degrees: f"turned by {degrees}° by hand" for degrees in (90, 180, 270)}
 _ON_WHITE = "see-through parts put on white"
 _NOTE_ON_FURTHER = {"TIFF": "first page of several", "HEIF": "main picture of several"}
 _SPATIAL_EXTENTS = re.compile(rb"\0\0\0\x14ispe\0{4}(.{4})(.{4})", re.DOTALL)  # a box of ISO 23008-12
@@ -95,6 +96,18 @@ def decode(data: bytes, name: str = "") -> Photo:
     pixels.setflags(write=False)
     reduced = long_side / max(pixels.shape[:2])
     return Photo(name, pixels, sha256(data).hexdigest()[:32], tuple(notes), reduced)
+
+
+def turned(photo: Photo) -> Photo:
+    """The photo after a quarter turn clockwise, where a file does not say how it stands; four turns undo each other."""
+    degrees = next((at for at, note in _TURNS.items() if note in photo.notes), 0) + 90
+    notes = [note for note in photo.notes if note not in _TURNS.values()]
+    pixels = np.ascontiguousarray(np.rot90(photo.pixels, -1))
+    pixels.setflags(write=False)
+    digest = sha256(f"{photo.digest} turned".encode()).hexdigest()[:32]
+    if degrees in _TURNS:
+        notes.append(_TURNS[degrees])
+    return replace(photo, pixels=pixels, digest=digest, notes=tuple(notes))
 
 
 def _displayable(name: str) -> str:

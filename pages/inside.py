@@ -90,13 +90,13 @@ def inside(owner: str, digest: str) -> None:
     here, there = inside_sides.places(other is not None)
     with here:
         if other is not None:
-            st.markdown(inside_sides.side(subject))
+            st.markdown(inside_sides.heading(subject))
         parts.network("network_maps", inside_layer.NETWORK, inside_layer.open_from("network_maps"))
         st.html(ANCHOR.format("answer"))
         parts.answer("network_answer", "inside_answer", pick_from("network_answer"))
     if other is not None:
         with there:
-            st.markdown(inside_sides.side(other))
+            st.markdown(inside_sides.heading(other))
             parts.network("beside_maps", "inside_beside", inside_layer.open_from("beside_maps"))
             parts.answer("beside_answer", "inside_beside_answer", pick_from("beside_answer"))
     maps(owner, digest)

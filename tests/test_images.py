@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin
 
 from cnnviz import images
-from cnnviz.images import ImageError, decode
+from cnnviz.images import ImageError, decode, turned
 
 pillow_heif.register_heif_opener()
 pytestmark = pytest.mark.filterwarnings(r"ignore::UserWarning:PIL\..*")  # pytest resets what images.py sets
@@ -622,6 +622,23 @@ def test_a_large_picture_is_turned_and_reduced(kind, tolerance):
     assert photo.pixels.shape == (1200, 1600, 3)
     assert abs(photo.pixels[12::25, 12::25].astype(int) - UPRIGHT).mean() <= tolerance
     assert photo.notes == ("turned upright", "reduced from 2240 × 1680")
+
+
+def test_four_turns_undo_each_other_and_each_is_another_picture_to_caches():
+    first = decode(saved(UPRIGHT, "PNG"), "a.png")
+    photos = [first]
+    for _ in range(4):
+        photos.append(turned(photos[-1]))
+    for quarters, photo in enumerate(photos):
+        assert (photo.pixels == np.rot90(first.pixels, -quarters)).all()
+        assert photo.pixels.flags.c_contiguous
+        assert not photo.pixels.flags.writeable
+        assert (photo.name, photo.reduced) == ("a.png", 1)
+    assert [photo.notes for photo in photos] == [
+        (), *((f"turned by {degrees}° by hand",) for degrees in (90, 180, 270)), ()
+    ]  # fmt: skip
+    assert len({photo.digest for photo in photos}) == 5
+    assert all(len(photo.digest) == 32 for photo in photos)
 
 
 # ---------------------------------------------------------------------- what is no photo

@@ -234,6 +234,17 @@ def test_the_page_says_what_is_cut_off(size: tuple[int, int], words: str):
     assert '<p class="said">' in text(app)
 
 
+def test_ones_own_photo_can_be_turned_and_a_sample_cannot():
+    app = opened()
+    assert "turn" not in [button.key for button in app.button]
+    app.file_uploader(key="upload_0").set_value(("p.png", jpeg(100, (40, 20)), "image/png")).run()
+    for line in ("20 pixels wide, 40 high · turned by 90° by hand", "40 pixels wide, 20 high · turned by 180° by hand"):
+        app.button(key="turn").click().run()
+        assert not app.exception
+        assert f"p.png · {line}" in text(app)
+        assert '<p class="said">' in text(app)
+
+
 @pytest.mark.parametrize(
     ("size", "said"),  # of a photo, width first; the network's input is 32 × 32
     [

@@ -287,7 +287,7 @@ def test_that_a_network_for_faces_cannot_stand_beside_is_said_where_they_are_swi
     monkeypatch: pytest.MonkeyPatch, beside: str, switch: str, said: bool
 ):
     monkeypatch.setenv(face.SWITCH, switch)
-    monkeypatch.setattr(face_choice, "row", lambda _: None)
+    monkeypatch.setattr(face_choice, "row", lambda *_: None)
     monkeypatch.setattr(face_choice, "taken", lambda photo, *_: (photo, None))
     app = opened(beside=beside)
     assert not app.exception

@@ -62,8 +62,12 @@ def places(two: bool) -> tuple[Any, Any]:
 
 def side(subject: Subject) -> str:
     """What is at work on what, where there are two of them. Markdown."""
-    said = f"**{frame.escape(subject.photo.name)}** in **{frame.escape(subject.network.card.title)}**"
-    return f"{said} · no face was found in it" if subject.faceless else said
+    return f"**{frame.escape(subject.photo.name)}** in **{frame.escape(subject.network.card.title)}**"
+
+
+def heading(subject: Subject) -> str:
+    """The same over its maps, with what is to be known of it first. Markdown."""
+    return f"{side(subject)} · no face was found in it" if subject.faceless else side(subject)
 
 
 def pair(owner: str, say: Say | None) -> tuple[Subject, Subject | None]:

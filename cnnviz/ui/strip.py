@@ -61,7 +61,19 @@ def strip(owner: str) -> images.Photo:
     if sentence:
         frame.problem(sentence, "picture")
     photo = own if choice == OWN and own else samples.photo(choice)
-    st.caption(caption(photo))
+    with st.container(key="in_hand", horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(caption(photo), width="content")
+        if photo is own:
+            words = "Turn the photo clockwise by a quarter"
+            st.button(
+                "Turn",
+                key="turn",
+                icon=":material/rotate_right:",
+                type="tertiary",
+                help=words,
+                on_click=_turn,
+                args=(owner,),
+            )
     return photo
 
 
@@ -110,6 +122,12 @@ def _pick() -> None:
     key = st.session_state["samples"].pick
     if key:
         _choose(key)
+
+
+def _turn(owner: str) -> None:
+    """Callback: the owner's photo is turned."""
+    if (photo := PHOTOS.get(owner)) is not None:
+        PHOTOS.put(owner, images.turned(photo))
 
 
 def _choose(key: str) -> None:
