@@ -33,7 +33,7 @@ CLAIMS: Mapping[str, Claim] = {
         "B and E, happy or sad",
         "100 % right: B in its training charts, E on 21 pictures",
         "The pictures were shuffled anew in each epoch, so that those of validation and test had been trained on. "
-        "Split honestly: B 75 ± 4 %, E 63 ± 8 %, little more than chance.",
+        "Split honestly, B has 75 ± 4 %, and E 63 ± 8 %, which is about chance.",
     ),
     "system-c": Claim(
         "C, face to emoji",
