@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from cnnviz.images import Photo, Pixels
 
 FACTOR = 1.0  # side of the square over the longer side of the box: as tight as FER2013's faces (docs/faces.md)
-UPRIGHT = 20  # degrees of tilt up to which a face is left as it is: no network gains from less (docs/faces.md)
+UPRIGHT = 20  # degrees of tilt up to which a face is left as it is: `emotions` gains nothing from less (docs/faces.md)
+_SHORT = 0.3  # of the box's longer side: eyes and mouth that are no longer together are seen from the side
 LONG_SIDE = 640  # pixels of what the finder is shown
 MOST = 40  # faces that are answered in one photo
 NONE_FOUND = (
@@ -24,8 +25,8 @@ NOTE = "The expression in this picture, not a feeling."
 SWITCH = "CNNVIZ_FACES"
 HERE = "localhost"  # the address of what only this computer reaches, as the command line
 OFF = (
-    "Faces and the networks for them are switched off here, as they are at first wherever others can reach the server; "
-    f"whoever starts the program can set {SWITCH}=on."
+    "Faces and the networks for them are switched off here. On a server that others can reach they are off at first; "
+    f"whoever starts it can turn them on with {SWITCH}=on."
 )
 
 Point = tuple[float, float]
@@ -48,10 +49,14 @@ class Face:
 
     @property
     def turn(self) -> float:
-        """Degrees by which its square is turned clockwise, −180..180, so that the eyes lie level; 0 of small tilts."""
-        (x1, y1), (x2, y2) = self.eyes
-        tilt = math.degrees(math.atan2(y2 - y1, x2 - x1))
-        return tilt if abs(tilt) > UPRIGHT else 0.0
+        """Degrees by which its square is turned clockwise, −180..180, so that eyes and mouth lie level.
+
+        0 of small tilts, and in profile, where the two eyes lie too close to each other to tell.
+        """
+        (x1, y1), (x2, y2), (x3, y3), (x4, y4) = *self.eyes, *self.mouth
+        x, y = x2 - x1 + x4 - x3, y2 - y1 + y4 - y3
+        tilt = math.degrees(math.atan2(y, x))
+        return tilt if abs(tilt) > UPRIGHT and math.hypot(x, y) >= _SHORT * max(self.box[2:]) else 0.0
 
 
 def reduced(pixels: Pixels, long_side: float = LONG_SIDE) -> Pixels:

@@ -56,7 +56,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Photo:
-    """A picture. Made only by decode.
+    """A picture. Made by decode, and from one of these by `turned` and `face.subject`, each with a digest of its own.
 
     name: the file's name without folders, cleaned for showing; empty if there was none.
     pixels: uint8 (H, W, 3), RGB in sRGB, 0..255, upright, each side 1..LONG_SIDE, read-only.
@@ -99,7 +99,7 @@ def decode(data: bytes, name: str = "") -> Photo:
 
 
 def turned(photo: Photo) -> Photo:
-    """The photo after a quarter turn clockwise, where a file does not say how it stands; four turns undo each other."""
+    """The photo after a quarter turn clockwise, where a file does not say how it stands; four give the same pixels."""
     degrees = next((at for at, note in _TURNS.items() if note in photo.notes), 0) + 90
     notes = [note for note in photo.notes if note not in _TURNS.values()]
     pixels = np.ascontiguousarray(np.rot90(photo.pixels, -1))

@@ -30,7 +30,10 @@ Find = Callable[[Pixels, str], tuple[Face, ...]]  # pixels (H, W, 3) and digest 
 
 @dataclass(frozen=True)
 class FaceAnswer:
-    """What became of one face. box: x, y, width, height in the file's pixels. The rest is as in Row, of this face."""
+    """What became of one face. The rest is as in Row, of this face.
+
+    box: x, y, width, height in the pixels of the file's picture, as it stands upright.
+    """
 
     box: tuple[int, int, int, int]
     scores: dict[str, float]

@@ -21,6 +21,12 @@ class Claim:
     claimed: str
     rests_on: str
 
+    @property
+    def title(self) -> str:
+        """The system as people read it: "System D, cats and dogs", "Systems B and E, happy or sad"."""
+        letters = self.system.partition(",")[0]
+        return f"System{'s' * (' and ' in letters)} {self.system}"
+
 
 CLAIMS: Mapping[str, Claim] = {
     "system-a": Claim(

@@ -79,8 +79,7 @@ def inside(owner: str, digest: str) -> None:
         face_choice.row(photo, of_faces)
     try:
         subject, other = inside_sides.pair(owner, None)
-    except inside_ask.Problem as error:  # without its face nothing of the photo may go in
-        frame.problem(str(error), "network")
+    except inside_ask.Problem:  # without its face nothing of the photo may go in; why, stands above
         return
     if beside == inside_sides.OWN and other is None:
         frame.problem(inside_sides.EMPTY, "beside")

@@ -74,17 +74,7 @@ def five_systems() -> None:
                 if sentence := systems.note(one):
                     st.caption(frame.escape(sentence))
             claims = [one.claim for one in ones if one.claim is not None]
-            st.html(
-                markup.pairs(
-                    [
-                        (
-                            f"System{'s' * (' and ' in one.system)} {one.system}",
-                            f"It claimed {one.claimed}. {one.rests_on}",
-                        )
-                        for one in claims
-                    ]
-                )
-            )
+            st.html(markup.pairs([(one.title, f"It claimed {one.claimed}. {one.rests_on}") for one in claims]))
         st.caption(f"Both speeds were measured in one run: {table.device}.")
 
 

@@ -59,7 +59,7 @@ def test_strongly_tilted_eyes_come_to_lie_on_one_line(degrees: float) -> None:
     ]
     for (x, y), channel in zip(ends, (0, 1), strict=True):
         picture[round(y - 2.5) : round(y + 2.5), round(x - 2.5) : round(x + 2.5), channel] = 255
-    tilted = Face((20, 20, 61, 61), 0.9, (ends[0], ends[1]), MOUTH)
+    tilted = Face((20, 20, 61, 61), 0.9, (ends[0], ends[1]), (ends[0], ends[1]))
     assert tilted.turn == pytest.approx(degrees)
     cut = crop(picture, tilted)
     assert cut.shape == (61, 61, 3)
@@ -68,6 +68,20 @@ def test_strongly_tilted_eyes_come_to_lie_on_one_line(degrees: float) -> None:
         ys, xs = np.mgrid[:61, :61]
         assert (weights * ys).sum() / weights.sum() == pytest.approx(30, abs=0.7)
         assert (weights * xs).sum() / weights.sum() == pytest.approx(x, abs=0.7)
+
+
+@pytest.mark.parametrize(
+    ("eyes", "mouth", "turn"),
+    [
+        (((10, 20), (30, 20)), ((12, 40), (28, 40)), 0),
+        (((10, 20), (30, 30)), ((8, 40), (24, 48)), 26.565),  # 20 + 16 to the right, 10 + 8 down
+        (((10, 20), (30, 20)), ((8, 40), (20, 56)), 26.565),  # 20 + 12 and 0 + 16
+        (((10, 20), (30, 20)), ((8, 40), (24, 50)), 0),  # 36 and 10 are 15.5 degrees
+        (((10, 20), (14, 23)), ((11, 40), (14, 42)), 0),  # seen from the side: 7 and 5 are short of .3 · 60
+    ],
+)
+def test_a_face_is_turned_where_eyes_and_mouth_together_are_tilted(eyes: Eyes, mouth: Eyes, turn: float) -> None:
+    assert Face((0, 0, 50, 60), 0.9, eyes, mouth).turn == pytest.approx(turn, abs=0.001)
 
 
 @pytest.mark.parametrize("factor", [0, -1, 0.05, 5, math.nan, math.inf])
@@ -79,7 +93,7 @@ def test_a_factor_that_makes_no_square(factor: float) -> None:
 def test_the_photo_stays_as_it_is() -> None:
     picture = MAP.copy()
     picture.flags.writeable = False
-    for low in (14, 19):
+    for low in (14, 23):
         cut = crop(picture, face(20, 10, 8, 12, eyes=((20, 14), (28, low))))
         cut[:] = 0
     assert (picture == MAP).all()

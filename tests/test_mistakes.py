@@ -351,7 +351,7 @@ def test_each_switch_of_a_face_changes_what_goes_in(key):
         (UPRIGHT, [(26, 20), (74, 20), (74, 68), (26, 68)], [(14, 20), (34, 20)]),
         # eyes one over the other: a quarter turn about that middle
         (
-            Face((30, 20, 40, 48), 0.9, ((60.0, 34.0), (60.0, 54.0)), UPRIGHT.mouth),
+            Face((30, 20, 40, 48), 0.9, ((60.0, 34.0), (60.0, 54.0)), ((44.0, 36.0), (44.0, 52.0))),
             [(74, 20), (74, 68), (26, 68), (26, 20)],
             [(14, 14), (34, 14)],
         ),

@@ -234,14 +234,19 @@ def test_the_page_says_what_is_cut_off(size: tuple[int, int], words: str):
     assert '<p class="said">' in text(app)
 
 
-def test_ones_own_photo_can_be_turned_and_a_sample_cannot():
+def test_ones_own_photo_can_be_turned_and_a_sample_cannot(fake: Engine):
     app = opened()
     assert "turn" not in [button.key for button in app.button]
-    app.file_uploader(key="upload_0").set_value(("p.png", jpeg(100, (40, 20)), "image/png")).run()
+    file, two = io.BytesIO(), np.repeat(np.uint8([[[255, 0, 0], [0, 0, 255]]]), 20, axis=0).repeat(20, axis=1)
+    Image.fromarray(two).save(file, "PNG")
+    app.file_uploader(key="upload_0").set_value(("p.png", file.getvalue(), "image/png")).run()
     for line in ("20 pixels wide, 40 high · turned by 90° by hand", "40 pixels wide, 20 high · turned by 180° by hand"):
         app.button(key="turn").click().run()
         assert not app.exception
         assert f"p.png · {line}" in text(app)
+        two = np.rot90(two, -1)
+        (seen,) = next(pictures for _, pictures, turn in fake.asked[::-1] if "/one/" in turn)
+        assert (seen == OBJECTS.preprocessing.picture(np.ascontiguousarray(two))).all()
         assert '<p class="said">' in text(app)
 
 

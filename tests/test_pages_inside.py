@@ -296,15 +296,15 @@ def test_that_a_network_for_faces_cannot_stand_beside_is_said_where_they_are_swi
 
 @pytest.mark.parametrize("query", [{"network": "emotions"}, {"beside": "network:emotions"}])
 def test_where_nobody_can_say_if_there_is_a_face_nothing_of_the_photo_goes_in(
-    monkeypatch: pytest.MonkeyPatch, small: Engine, query: dict[str, str]
+    monkeypatch: pytest.MonkeyPatch, query: dict[str, str]
 ):
     monkeypatch.setenv(face.SWITCH, "on")
     monkeypatch.setattr("cnnviz.ui.faces.find", lambda *_: "The engine ended.")
     app = opened(**query)
     assert not app.exception
     assert [one.partition(" ")[2] for one in sentences(app)] == ["The engine ended."]
-    assert "inside" not in blocks(app)
-    assert not small.asked
+    assert ("inside" in blocks(app)) is ("beside" in query)  # the other network needs no face
+    assert "inside_beside" not in blocks(app)
 
 
 def test_a_network_too_large_for_a_screen_becomes_a_road_of_one_map_a_layer(small: Engine):

@@ -11,7 +11,8 @@ from test_cards import CARD
 from cnnviz.cards import FILE, Card, read_card, write_card
 
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "ship.py"
-LOOK = {"date": "2026-01-02", "what": "an earlier network", "accuracy": 0.5}
+LOOK = {"date": "2026-01-02", "what": "as on the pages", "accuracy": 0.5}
+OLD = LOOK | {"what": "an earlier network, as on the pages"}
 KNOWN = {"ab" * 16: "a row of its data"}
 
 
@@ -41,7 +42,10 @@ def test_what_the_card_before_knew_of_looks_and_known_pictures_stays(
     look = ("--look", "2026-02-03", "as on the pages", "0.6667")
     card = ship(monkeypatch, run, tmp_path / "models", *look, "--not-for", "Horses.", "--licence", "none")
     new = {"date": "2026-02-03", "what": "as on the pages", "accuracy": 0.6667}
-    assert card.scores["looks"] == ([LOOK, new] if before else [new])
+    assert card.scores["looks"] == ([OLD, new] if before else [new])
+    again = ship(monkeypatch, run, tmp_path / "models")
+    assert again.scores["looks"][:-1] == ([OLD] if before else [])  # said once
+    assert again.scores["looks"][-1] == new | {"what": "an earlier network, as on the pages"}
     assert card.data.get("not_scored_on") == (KNOWN if before else None)
     assert (card.name, card.title, card.data["licence"]) == ("pets", "Pets", "none")
     assert card.not_for == f"{CARD.not_for} Horses."

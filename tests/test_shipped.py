@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from cnnviz import systems
 from cnnviz.cards import listed
 from cnnviz.training.config import TrainingConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 CARDS = listed(ROOT / "models").cards
+TABLE = systems.read(ROOT / "models" / systems.FILE)
 FACES = [name for name, card in CARDS.items() if card.task == "face"]
 MOST_BYTES, MOST_WEIGHTS = 8_000_000, 2_000_000
 
@@ -36,6 +38,16 @@ def test_a_network_is_small_scored_and_described(name: str) -> None:
     assert f"`{command}`" in section
 
 
+@pytest.mark.parametrize("name", [name for name in CARDS if name != "objects"])  # which no older system rivals
+def test_the_table_of_older_systems_has_the_network_that_ships(name: str) -> None:
+    card, (row,) = CARDS[name], [one for one in TABLE.results if one.network == name]
+    assert card.test is not None
+    assert (row.right, row.n) == ((card.test.right,), card.test.n)
+    assert (row.parameters, row.train, row.labels) == (card.parameters, card.data["train"], card.labels)
+    assert row.started_from == card.training.get("started_from", "")
+    assert f"--epochs {row.epochs} " in card.training["command"]
+
+
 @pytest.mark.parametrize("name", FACES)
 def test_a_network_for_faces_says_on_whom_it_was_not_tested_and_how_often_its_test_was_looked_at(name: str) -> None:
     card = CARDS[name]
@@ -46,6 +58,7 @@ def test_a_network_for_faces_says_on_whom_it_was_not_tested_and_how_often_its_te
     assert card.test is not None
     assert of_the_pages["accuracy"] == pytest.approx(card.test.accuracy, abs=1e-4)
     assert "references" not in card.scores or len(card.labels) == 7  # people were asked for seven expressions
+    assert (card.scores["photos"]["n"], card.scores["photos"]["name"]) == (351, "happysad")
 
 
 @pytest.mark.keras

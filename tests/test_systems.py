@@ -65,6 +65,14 @@ def test_no_file_is_an_empty_table_and_every_claim_is_of_a_preset(tmp_path: Path
     assert set(systems.CLAIMS) == {name for name in PRESETS if name.startswith("system-")}
 
 
+@pytest.mark.parametrize(
+    ("network", "title"),
+    [("system-b", "Systems B and E, happy or sad"), ("system-d", "System D, cats and dogs")],
+)
+def test_two_systems_are_named_as_two(network: str, title: str) -> None:
+    assert systems.CLAIMS[network].title == title
+
+
 def test_the_documentation_holds_the_table_that_ships() -> None:
     root = Path(__file__).resolve().parents[1]
     shipped = systems.read(root / "models" / systems.FILE)

@@ -196,8 +196,6 @@ def score_network(name: str, flip: bool, mark: bool) -> None:
     photos = list(labelled(PACKS / "happysad"))
     known = {one.digest: f"{one.file}: {IN_FER2013[one.file]}" for one in photos if one.file in IN_FER2013}
     photos = [one for one in photos if one.file not in IN_FER2013]
-    if flip and mark:
-        raise SystemExit("The card has the score of the answers that the pages give, which are without --flip.")
     print(f"{card.title} on {len(photos)} photos of happysad, less {len(known)} that are in FER2013; flip: {flip}")
     halves: dict[str, Callable[[Labelled], bool]] = {
         "all": lambda _: True,
@@ -217,7 +215,8 @@ def score_network(name: str, flip: bool, mark: bool) -> None:
         if half == "all":
             whole = scores
     if mark:
-        of_photos = {"n": whole.n, "right": whole.right, "interval": list(whole.interval)}
+        of_photos = {"name": "happysad", "n": whole.n, "right": whole.right, "majority": whole.majority}
+        of_photos["interval"] = list(whole.interval)
         data, card_scores = {**card.data, "not_scored_on": known}, {**card.scores, "photos": of_photos}
         write_card(replace(card, data=data, scores=card_scores), folder / FILE)
         print(f"{folder.name}/{FILE} names the {len(known)} photos, and the score.")
@@ -237,6 +236,8 @@ def main() -> None:
         raise SystemExit(OFF)
     if not (PACKS / "happysad").is_dir():
         raise SystemExit("There is no pack happysad in ../shared/data beside this project.")
+    if given.flip and given.mark:
+        raise SystemExit("The card has the score of the answers that the pages give, which are without --flip.")
     if given.network:
         score_network(given.network, given.flip, given.mark)
     else:

@@ -43,7 +43,10 @@ def main() -> None:
         data.setdefault(NOT_SCORED_ON, before.data[NOT_SCORED_ON])
     training = {**card.training, **({"started_from": given.started_from} if given.started_from else {})}
     score = card.test.words()
-    looks = [*(before.scores.get("looks", []) if before is not None else [])]
+    looks = [
+        {**look, "what": f"an earlier network, {look['what'].removeprefix('an earlier network, ')}"}
+        for look in (before.scores.get("looks", []) if before is not None else [])
+    ]
     looks += [{"date": date, "what": what, "accuracy": float(accuracy)} for date, what, accuracy in given.look]
     scores = {**card.scores, **({"looks": looks} if looks else {})}
     card = replace(

@@ -58,7 +58,7 @@ def result(runs: list[tuple[Card, Path]]) -> Result:
     claim = systems.CLAIMS.get(name)
     return Result(
         network=name,
-        title=f"Ours: {name}" if claim is None else f"System{'s' * (' and ' in claim.system)} {claim.system}",
+        title=f"Ours: {name}" if claim is None else claim.title,
         labels=card.labels,
         face=card.task == "face" or not set(card.labels).isdisjoint(EXPRESSIONS),
         parameters=card.parameters,

@@ -264,8 +264,9 @@ def largest(faces: Sequence[FaceAnswer]) -> int:
 def csv_text(rows: Sequence[Row], card: Card, sure_from: float, true: Sequence[int | None]) -> str:
     """A line a file: file, answer, probability, sure, true class, error, then the probability of each class.
 
-    Of a network for faces a line a face, with its number in the photo and its box after the file, in the file's
-    pixels; a photo without a face has one, with the number 0. The true class stands with the largest face.
+    Of a network for faces a line a face, with its number in the photo and its box after the file, in the pixels of
+    the file's upright picture; a photo without a face has one, with the number 0. The true class stands with the
+    largest face.
     """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")

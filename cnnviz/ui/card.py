@@ -108,13 +108,13 @@ def _photos(card: Card) -> str:
     found = card.scores.get("photos")
     if not isinstance(found, dict) or not isinstance(found.get("n"), int) or not found["n"] > 0:
         return ""
-    right, n, interval = found.get("right"), found["n"], found.get("interval")
-    if not isinstance(right, int) or not isinstance(interval, list) or len(interval) != 2:
+    right, n, interval, majority = found.get("right"), found["n"], found.get("interval"), _share(found, "majority")
+    if not isinstance(right, int) or not isinstance(interval, list) or len(interval) != 2 or majority is None:
         return ""
     low, high = (percent(end) for end in interval)
     return (
-        f"{percent(right / n)} of {n:,} right ({low} to {high}), the largest face of each; a face that is not found "
-        "counts as wrong"
+        f"{percent(right / n)} of {n:,} right ({low} to {high}), {found.get('name', 'another data set')}, the largest "
+        f"face of each; one that is not found counts as wrong; always the commonest class: {percent(majority)}"
     )
 
 

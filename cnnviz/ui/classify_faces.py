@@ -151,8 +151,7 @@ def cut(photo: Photo, one: Face, around: float | None) -> str:
     )
     image = markup.picture(shown, ROOM, f"The photo {photo.name}, the face marked", smooth=True)
     line = f"The square round the face goes in, {side} × {side} pixels; the rest of the photo is not seen."
-    if one.turn:
-        line += f" It is turned by {abs(one.turn):.0f}°, so that the eyes lie level."
+    line += face_choice.leveled(one)
     if left < 0 or top < 0 or right > columns or bottom > rows:
         line += " Where it reaches beyond the photo, the photo’s edge is repeated."
     return f'<div class="veiled">{image}<b style="{square}"></b></div><p class="quiet">{line}</p>'

@@ -22,7 +22,7 @@ from cnnviz.ui.markup import text
 ROOM = 320  # px of the photo and of the input
 BARS = 5  # of the likeliest classes, where there are more than ALL
 ALL = 7
-ANSWER_HEIGHT = 244  # px of headline and bars, so that nothing jumps when they come
+ANSWER_HEIGHT = 244  # px of headline and five bars, so that what is below hardly jumps when they come
 _SET_FOR = "sure_for"  # in the session: the name of the network that the threshold by hand was set for
 _CUT = 0.005  # share of a side that may be missing without a word
 _ENLARGED = 4  # times: beyond it nearly all of what the network gets was made up between pixels

@@ -79,17 +79,18 @@ def again(photo: Photo, digest: str, turn: str) -> Photo | None:
     if photo.digest == digest or not digest.startswith(photo.digest):
         return photo if photo.digest == digest else None
     found = many.faces_through_engine(turn)(photo.pixels, photo.digest)
-    cut = (face.subject(photo, one, place) for place, one in enumerate(found, 1))
-    return next((one for one in cut if one.digest == digest), None)
+    places = [place for place in range(1, len(found) + 1) if face.digest(photo, place) == digest]
+    return face.subject(photo, found[places[0] - 1], places[0]) if places else None
 
 
 def row(photo: Photo, into: str) -> None:
     """The faces of a photo in a row to choose from, or why the photo as a whole goes in.
 
-    into: the titles of the networks that get one. Nothing where nobody can say whether there is one, as `taken` does.
+    into: the titles of the networks that get one.
     """
     found = faces.find(photo, PART)
     if isinstance(found, str):
+        frame.problem(found, "face")
         return
     if not found:
         frame.problem(f"{face.NONE_FOUND} Until then the whole picture goes in, and the answer means nothing.", "face")
@@ -99,7 +100,13 @@ def row(photo: Photo, into: str) -> None:
     if sentence := missing(len(found)):
         st.caption(frame.escape(sentence))
     which = f"face {number(len(found))} of {len(found)}" if len(found) > 1 else "the face"
-    st.caption(frame.escape(f"The square round {which} goes into {into}. {face.NOTE}"))
+    turned = leveled(found[number(len(found)) - 1])
+    st.caption(frame.escape(f"The square round {which} goes into {into}.{turned} {face.NOTE}"))
+
+
+def leveled(one: Face) -> str:
+    """A sentence where the square round a face is turned, or ""."""
+    return f" It is turned by {abs(one.turn):.0f}°, so that eyes and mouth lie level." if one.turn else ""
 
 
 def chooser(

@@ -1,13 +1,14 @@
 """What is at work on what on /inside: the picture in hand in the chosen network, and what is compared with it."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
 from cnnviz import samples
 from cnnviz.images import Photo
-from cnnviz.ui import catalog, face_choice, frame, inside_pairs, inside_state, strip
+from cnnviz.ui import catalog, face_choice, frame, inside_ask, inside_pairs, inside_state, strip
 from cnnviz.ui.asking import Say
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.inside_ask import Subject
@@ -71,14 +72,19 @@ def heading(subject: Subject) -> str:
 
 
 def pair(owner: str, say: Say | None) -> tuple[Subject, Subject | None]:
-    """The picture in the network, and what stands beside. Raises one of inside_ask.Problem."""
+    """The picture in the network, and what stands beside.
+
+    Raises one of inside_ask.Problem where nobody can say whether a network for faces has one to look at; where that
+    concerns another network alone, that stands beside no longer.
+    """
     photo = strip.in_hand(owner)
     known, _ = catalog.networks(owner)
     network = catalog.in_hand(known)
     what, _, key = inside_state.value("beside").partition(":")
     other = None
     if what == "network" and key in known and key != network.key:
-        other = _subject(owner, photo, known[key], "beside", say)
+        with suppress(*inside_ask.Problem):
+            other = _subject(owner, photo, known[key], "beside", say)
     elif what == "picture":
         second = PHOTOS.get(owner) if key == strip.OWN else samples.photo(key) if _sample(key) else None
         if second is not None:

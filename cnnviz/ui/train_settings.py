@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from cnnviz import face
 from cnnviz.presets import PRESETS
 from cnnviz.training.bounds import EPOCHS
 from cnnviz.training.config import Augmentation, TrainingConfig, usual
@@ -141,7 +142,10 @@ def network(owner: str) -> str:
         st.session_state["network"] = ""
     address.kept("network")
     titles = {name: preset.title for name, preset in PRESETS.items() if frame.faces() or not preset.of_faces}
-    return address.choice("Architecture", "network", titles, "tiny", on_change=_nothing, then=usual_rate)
+    chosen = address.choice("Architecture", "network", titles, "tiny", on_change=_nothing, then=usual_rate)
+    if held in PRESETS and held not in titles:
+        st.caption(frame.escape(face.OFF))
+    return chosen
 
 
 def recall(config: TrainingConfig) -> None:
