@@ -62,7 +62,7 @@ def result(runs: list[tuple[Card, Path]]) -> Result:
         labels=card.labels,
         face=card.task == "face" or not set(card.labels).isdisjoint(EXPRESSIONS),
         parameters=card.parameters,
-        epochs=settings.get("epochs", usual.epochs),
+        epochs=card.training.get("stopped_after") or settings.get("epochs", usual.epochs),
         train=card.data["train"],
         validation=card.data["validation"],
         n=tests[0].n,

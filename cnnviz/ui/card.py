@@ -168,13 +168,18 @@ def facts(card: Card, brief: bool = False) -> str:
         ("Looked at the test pictures", _looks(card)),
         ("Whole photos", _photos(card)),
         ("Calibration error", "" if card.test is None else number(card.test.calibration_error, 3)),
-        ("Trained by", card.training["command"]),
+        ("Trained by", card.training["command"] + _stopped(card)),
         ("Started from", str(card.training.get("started_from", ""))),
         ("Trained on", card.training["device"]),
         ("Seed", "unknown" if card.training["seed"] is None else str(card.training["seed"])),
         ("Not for", card.not_for),
     ]
     return markup.pairs([(name, value) for name, value in rows if value and (not brief or name in _BRIEF)])
+
+
+def _stopped(card: Card) -> str:
+    epochs = card.training.get("stopped_after")
+    return f" (stopped by hand after {epochs} epochs)" if isinstance(epochs, int) else ""
 
 
 def _left_out(card: Card) -> str:
