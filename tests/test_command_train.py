@@ -106,13 +106,18 @@ def test_where_faces_are_off_no_run_for_them_goes_on(monkeypatch, tmp_path):
 
 @pytest.mark.pages
 @pytest.mark.parametrize("network", ["emotions", "happy-sad", "system-c"])
-def test_where_faces_are_off_the_page_makes_networks_for_whole_pictures_of_them(asked, monkeypatch, network):
-    monkeypatch.setenv(face.SWITCH, "off")
+@pytest.mark.parametrize(("switch", "made"), [("on", True), ("off", False)])
+def test_the_page_makes_networks_for_whole_pictures_and_of_those_for_faces_none_where_they_are_off(
+    asked, monkeypatch, network, switch, made
+):
+    monkeypatch.setenv(face.SWITCH, switch)
     app = AppTest.from_file(ROOT / "app.py", default_timeout=PATIENCE)
     app.query_params.update({"network": network, "task": "face"})
     app.session_state["owner"] = "0" * 32
-    app.switch_page("pages/train.py").run().button(key="train").click().run()
-    assert [(config.architecture, config.task) for config in asked] == [(network, "picture")]
+    app.switch_page("pages/train.py").run()
+    assert (face.OFF in [one.value.replace("\\", "") for one in app.caption]) is not made
+    app.button(key="train").click().run()
+    assert [(config.architecture, config.task) for config in asked] == [(network if made else "tiny", "picture")]
 
 
 @pytest.mark.parametrize(

@@ -140,10 +140,10 @@ def network(owner: str) -> str:
     held = st.session_state.get("network")
     if held and held not in PRESETS and held in catalog.networks(owner)[0]:
         st.session_state["network"] = ""
-    address.kept("network")
+    asked = address.kept("network")
     titles = {name: preset.title for name, preset in PRESETS.items() if frame.faces() or not preset.of_faces}
     chosen = address.choice("Architecture", "network", titles, "tiny", on_change=_nothing, then=usual_rate)
-    if held in PRESETS and held not in titles:
+    if asked in PRESETS and asked not in titles:
         st.caption(frame.escape(face.OFF))
     return chosen
 
