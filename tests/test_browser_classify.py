@@ -326,6 +326,8 @@ def test_the_camera_mirrors_what_is_seen_and_not_what_is_taken(filmed: Any, serv
     video = filmed.locator("[data-testid=stCameraInputWebcamComponent] video")
     video.wait_for()
     until(lambda: "scaleX(-1)" in video.evaluate("e => e.style.transform"), "the mirror")
+    # before its first picture the camera takes none
+    until(lambda: video.evaluate("e => e.readyState >= 2 && e.videoWidth > 0"), "a moving picture")
     filmed.get_by_role("button", name="Take Photo").click()
     until(lambda: "Camera picture" in words(filmed), "the picture")
     until(lambda: not filmed.locator("[role=dialog]").count(), "the end of the dialog")

@@ -17,7 +17,7 @@ WHY = {
 _watch = st.components.v2.component("cnnviz_camera", js=Path(__file__).with_name("camera.js").read_text())
 
 
-@st.dialog("Take a picture", width="medium")  # Streamlit takes as many pixels as the moving picture is wide
+@st.dialog("Take a picture")
 def take(taken: Callable[[str], None]) -> None:
     """Ask for a picture; `taken` gets the key of the widget that has it, in a callback, and the dialog closes."""
     # in the browser it turns the picture of a front camera round, and tells why there is none
