@@ -71,9 +71,11 @@ def _said(answer: Answer, shares: Any, threshold: float | None, faceless: bool) 
         return "Answer: no probabilities", -1
     first = int(np.nanargmax(shares))
     share = float(shares[first])
-    unsure = threshold is not None and share < threshold
-    doubt = f" · not sure (under {number(threshold or 0, 2)})" if unsure else ""
-    doubt = " · means nothing: no face was found" if faceless else doubt
+    doubt = ""
+    if faceless:
+        doubt = " · means nothing: no face was found"
+    elif threshold is not None and share < threshold:
+        doubt = f" · not sure (under {number(threshold, 2)})"
     return f"Answer: {answer.labels[first]}, {percent(share)}{doubt}", first
 
 
