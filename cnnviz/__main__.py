@@ -367,7 +367,11 @@ def _sized(preprocessing: Preprocessing, side: int) -> Preprocessing:
 
 def _shown(arguments: list[str]) -> list[str]:
     """The arguments for the card: of paths the last part only, since a card is shown to others."""
-    return [Path(word).name if "/" in word or "\\" in word else word for word in arguments]
+
+    def last(word: str) -> str:
+        return Path(word).name if "/" in word or "\\" in word else word
+
+    return [",".join(map(last, word.split(","))) for word in arguments]
 
 
 def _progress() -> Callable[[str, int, int], None]:

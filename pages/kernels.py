@@ -81,7 +81,7 @@ def lab(owner: str, digest: str) -> None:
         relu_place.markdown("**ReLU**")
         pool_place.markdown("**Pool**")
         stages(owner, digest)
-        reset()
+        lab_controls.reset_buttons()
         lab_controls.drawn(photo, only_stages_depend=False)
         return
 
@@ -105,7 +105,7 @@ def lab(owner: str, digest: str) -> None:
         compared = lab_controls.compare() if strength else ""
         popovers["take"] = st.popover("Take it away", icon=":material/download:", key="take", on_change="rerun")
         popovers["code"] = st.popover("The same in code", icon=":material/code:", key="code", on_change="rerun")
-        reset()
+        lab_controls.reset_buttons()
     opened = {key: popover for key, popover in popovers.items() if popover.open}
     alone = not (opened or compared or sheet_place or problem)
     lab_controls.drawn(photo, only_stages_depend=alone)
@@ -127,13 +127,6 @@ def lab(owner: str, digest: str) -> None:
             lab_stages.draw_sheet(walked, name, lab_controls.sheet(), now.view)
     if compared:
         lab_stages.draw_comparison(walked, compared)
-
-
-def reset() -> None:
-    if lab_controls.was_reset():
-        st.button("Undo the reset", key="reset_undone", type="tertiary", on_click=lab_controls.restore)
-    else:
-        st.button("Reset everything", key="reset", type="tertiary", on_click=lab_controls.reset)
 
 
 @st.fragment(key=lab_controls.KEPT)

@@ -125,6 +125,29 @@ def test_cutout_covers_at_most_its_share_with_the_mean():
     np.testing.assert_allclose(made[made != picture], 49.5)
 
 
+@pytest.mark.parametrize(
+    ("outputs", "truth", "answer", "smoothing", "expected"),
+    [
+        (3, 0, [0.5, 0.25, 0.25], 0, [0.75, 0.125, 0.125]),
+        (3, 1, [1, 0, 0], 0.3, [0.55, 0.4, 0.05]),  # 0.8 for the class and 0.1 for the others, before
+        (1, 1, [0.5], 0, [0.75]),
+    ],
+)
+def test_what_teachers_answer_is_half_of_each_target(outputs, truth, answer, smoothing, expected):
+    pictures, taught = PICTURES[:3], np.full((3, outputs), 9, np.float32)
+    taught[:] = answer
+    made = Batches(pictures, np.full(3, truth), outputs, 3, Preprocessing(10, 8), NONE, smoothing, taught=taught)
+    np.testing.assert_allclose(made.batch(0, 0)[1], [expected] * 3, atol=1e-7)
+
+
+def test_each_picture_keeps_its_own_teachers_answer():
+    taught = np.linspace(0, 1, 36, dtype=np.float32).reshape(12, 3)
+    inputs, wanted, _ = batches(batch_size=12, taught=taught).batch(3, 0)
+    for one, target in zip(inputs, wanted, strict=True):
+        index = next(i for i, old in enumerate(PICTURES) if np.allclose(one, old.astype(np.float32) / 255))
+        np.testing.assert_allclose(target, (np.eye(3)[TRUTH[index]] + taught[index]) / 2, atol=1e-6)
+
+
 def test_mixup_mixes_pictures_and_targets_by_the_same_share():
     made = batches(Augmentation(mixup=1.0), batch_size=12)
     inputs, wanted, _ = made.batch(0, 0)

@@ -204,6 +204,7 @@ def test_inside_takes_the_face(
     until(lambda: inside() == pytest.approx(faces[2]["scores"], abs=1e-5), "the answer to the third face")
     until(lambda: param(page, "face") == "3", "its number in the address")
     until(lambda: traced() == pytest.approx(faces[2]["scores"]["happy"], abs=1e-5), "the trace of the third face")
+    settle(page)  # a page that is just being drawn anew knows the file no more
     with page.expect_download() as download:
         page.get_by_text("Take it away").first.click()
         page.locator(".st-key-npy_input button").click()
@@ -270,6 +271,7 @@ def test_many_photos_have_a_line_a_face(
     assert "in 1 photo no face was found" in words(page)
     assert len(rows(page)) == 4
     assert [one.split("|")[1] for one in rows(page)] == [*(f"three.pngface {n} of 3" for n in (1, 2, 3)), "no face.png"]
+    settle(page)  # a page that is just being drawn anew knows the file no more
     with page.expect_download() as download:
         page.locator(".st-key-json_many button").click()
     first, second = json.loads(Path(download.value.path()).read_text())

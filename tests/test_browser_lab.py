@@ -333,7 +333,6 @@ def test_every_control_does_what_it_says(page: Any, server: Server) -> None:
 def test_two_quick_clicks_reset_and_restore_as_one_does(page: Any, server: Server, pause: int) -> None:
     open_lab(page, server, w="1,2;3,4", stride_y="3")
     for key, shape in (("reset", "126 × 126"), ("reset_undone", "43 × 127")):
-        page.wait_for_timeout(700)  # a click of its own, and not the second half of the one before
         button = page.locator(f".st-key-{key} button")
         button.scroll_into_view_if_needed()
         box = button.bounding_box()
@@ -526,6 +525,7 @@ def test_arrays_and_pictures_can_be_taken_away(page: Any, server: Server) -> Non
     page.locator(".st-key-take button").first.click()
     walked = walk({"size": "32"}, {})
     for key, values in (("feature_map", walked.feature_map), ("pooled", walked.pooled)):
+        settle(page)  # a page that is just being drawn anew knows the file no more
         with page.expect_download() as got:
             page.locator(f".st-key-npy_{key} button").click()
         np.testing.assert_array_equal(np.load(got.value.path()), values)

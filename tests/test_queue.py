@@ -306,6 +306,9 @@ def test_a_run_starts_only_from_a_network_that_its_owner_kept_or_that_ships(make
         return
     with pytest.raises(QueueError, match=r"The page does not start from .*; choose one that you kept or that ships"):
         line.submit(config, "a")
+    taught = CONFIG.changed(teachers=f"models/objects/model.keras, {config.start}")
+    with pytest.raises(QueueError, match=r"The page does not learn from .*; choose one that you kept or that ships"):
+        line.submit(taught, "a")
     assert len(list(record.runs(line.root))) == before
     run = create(line.root, config, "a")  # edited by hand
     run.set_state(state="stopped")

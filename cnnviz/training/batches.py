@@ -19,7 +19,8 @@ class Batches:
     """The training pictures of a run, cut into batches; epoch and number of a batch decide all that is random in it.
 
     pictures: uint8 (n, h, w, c). truth: int (n,), index of the class. outputs: of the network; 1 or the number of
-    classes. weights: one number a class, or None.
+    classes. weights: one number a class, or None. taught: (n, outputs), what teachers answer, or None; half of every
+    target.
     """
 
     pictures: Pixels
@@ -30,6 +31,7 @@ class Batches:
     augmentation: Augmentation
     label_smoothing: float = 0.0
     weights: Floats | None = None
+    taught: Floats | None = None
     seed: int = 0
 
     def __len__(self) -> int:
@@ -43,6 +45,8 @@ class Batches:
         rng = np.random.default_rng((self.seed, epoch, number))
         levels = augment(self.pictures[chosen], self.augmentation, rng)
         wanted = targets(self.truth[chosen], self.outputs, self.label_smoothing)
+        if self.taught is not None:
+            wanted = np.float32(0.5) * (wanted + self.taught[chosen])
         if self.augmentation.mixup:
             share = np.float32(rng.beta(self.augmentation.mixup, self.augmentation.mixup))
             share = max(share, np.float32(1) - share)  # the first picture stays the stronger

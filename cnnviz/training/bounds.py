@@ -59,18 +59,13 @@ class Bounds:
         return config if config.minutes else config.changed(minutes=self.minutes)
 
     def start(self, config: TrainingConfig, root: Path, owner: str) -> None:
-        """The network to start from, if any, is one that its owner kept or one that ships: no other file is opened."""
-        if not config.start:
-            return
-        with suppress(OSError, ValueError):  # names too long, or with characters that no name has
-            asked = Path(config.start).resolve(strict=True)
-            kept = (run.network for run in _of(root, owner) if run.state().kept)
-            if any(asked == path.parent.resolve() / path.name for path in (*kept, *SHIPPED.glob("*/model.keras"))):
-                return
-        raise QueueError(
-            f"The page does not start from {config.start[:60]!r}; choose one that you kept or that ships, or use the "
-            "command line, python -m cnnviz train."
-        )
+        """Networks to start or to learn from are ones that their owner kept or that ship: no other file is opened."""
+        for given, verb in ((config.start, "start"), *((path, "learn") for path in config.teacher_files)):
+            if given and not _known(given, root, owner):
+                raise QueueError(
+                    f"The page does not {verb} from {given[:60]!r}; choose one that you kept or that ships, or use the "
+                    "command line, python -m cnnviz train."
+                )
 
     def line(self, waiting: int) -> None:
         """So many runs of an owner wait already, and one is to come."""
@@ -145,6 +140,15 @@ def disk(root: Path, owner: str) -> int:
         with suppress(OSError):
             total += sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
     return total
+
+
+def _known(given: str, root: Path, owner: str) -> bool:
+    """Whether a path is that of a network which the owner kept, or of one that ships."""
+    with suppress(OSError, ValueError):  # names too long, or with characters that no name has
+        asked = Path(given).resolve(strict=True)
+        kept = (run.network for run in _of(root, owner) if run.state().kept)
+        return any(asked == path.parent.resolve() / path.name for path in (*kept, *SHIPPED.glob("*/model.keras")))
+    return False
 
 
 def _of(root: Path, owner: str) -> Iterator[Run]:

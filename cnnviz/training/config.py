@@ -118,11 +118,12 @@ class TrainingConfig:
     csv: Annotated[bool, "Write history.csv into the run's directory."] = False
     foreign: Annotated[str, "Data of foreign pictures: the card counts those that pass its threshold."] = ""
     start: Annotated[str, "A .keras file whose weights to start from where their shapes agree."] = ""
+    teachers: Annotated[str, "Networks (.keras, commas between) whose mean answer is half of every target."] = ""
     task: Annotated[str, "picture: a class for the whole; face: each picture is one face."] = "picture"
 
     def __post_init__(self) -> None:
         for name, kind, what in (
-            *((name, str, "text") for name in ("data", "foreign", "start")),
+            *((name, str, "text") for name in ("data", "foreign", "start", "teachers")),
             *((name, bool, "true or false") for name in ("class_weights", "mixed_precision", "tensorboard", "csv")),
         ):
             if not isinstance(getattr(self, name), kind):
@@ -169,6 +170,11 @@ class TrainingConfig:
         if isinstance(self.architecture, str):
             return PRESETS[self.architecture].preprocessing
         raise ConfigError("A network given as a list of layers needs its preprocessing.")
+
+    @property
+    def teacher_files(self) -> tuple[str, ...]:
+        """The paths of the networks that teach this one."""
+        return tuple(path.strip() for path in self.teachers.split(",") if path.strip())
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self), "labels": list(self.labels)}

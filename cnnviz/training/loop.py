@@ -19,11 +19,11 @@ from cnnviz.files import write_json
 from cnnviz.layers import with_classes
 from cnnviz.networks import fitting
 from cnnviz.networks.predict import probabilities
-from cnnviz.training import snapshots
+from cnnviz.training import snapshots, teachers
 from cnnviz.training.batches import Batches, class_weights
 from cnnviz.training.config import TrainingConfig
 from cnnviz.training.control import Clock, Control
-from cnnviz.training.prepare import Prepared
+from cnnviz.training.prepare import Prepared, Say
 from cnnviz.training.record import Run, writing
 
 EVERY = 0.25  # seconds between two recorded steps at least
@@ -60,7 +60,14 @@ def build(config: TrainingConfig, classes: int, steps: int) -> Any:
     return model
 
 
-def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, resume: bool) -> Progress:
+def fit(
+    run: Run,
+    config: TrainingConfig,
+    prepared: Prepared,
+    control: Control,
+    resume: bool,
+    say: Say | None = None,
+) -> Progress:
     """Train until the last epoch, the patience or the time is over, or the user asks for the end.
 
     Leaves model.keras, the best epoch by validation loss, and last.keras to go on from. TrainingError with a sentence
@@ -86,6 +93,7 @@ def fit(run: Run, config: TrainingConfig, prepared: Prepared, control: Control, 
         config.augmentation,
         config.label_smoothing,
         weights,
+        teachers.answers(config, train.pictures, int(model.output_shape[-1]), say),
         config.seed,
     )
     average = Average(model, config.average, run.path / "average.npz") if config.average else None

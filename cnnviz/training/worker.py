@@ -82,7 +82,7 @@ def _train(run: Run, command: str, control: Control | None, resume: bool, score:
         loop.recovered(run)
     else:
         say("building the network", 0, 0)
-        loop.fit(run, config, prepared, control or Control(), resume)
+        loop.fit(run, config, prepared, control or Control(), resume, say)
     if not run.network.exists():
         raise RecordError("No epoch was finished, so there is no network to score; train it further.")
     scoring.finish(run, config, prepared, command, where, say)

@@ -1,6 +1,5 @@
 """The controls of the Kernel lab, in which nothing impossible can be set, and what a change of one draws again."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -14,14 +13,12 @@ from cnnviz.ui.lab_settings import DEFAULTS, Size, value
 STAGES, KEPT = "stages", "kept"  # keys of the fragments that draw the stages and that keep the address
 _RESET = "lab_reset"  # in the session: see _Reset
 _WISHED = "lab_wished"  # in the session: sizes that the picture had no room for, by key
-_AGAIN = 0.6  # seconds in which a second click belongs to the first, also where the other button has come there
 OTHERS = {"": "nothing"} | {key: kernel.label for key, kernel in filters.PRESETS.items()}
 
 
 class _Reset(NamedTuple):
-    """The last reset: when it or its undo was clicked, what the controls said before it, and whether it stands."""
+    """The last reset: what the controls said before it, and whether nothing has been changed since."""
 
-    at: float
     before: dict[str, Any]
     stands: bool
 
@@ -29,15 +26,11 @@ class _Reset(NamedTuple):
 def reset() -> None:
     """Everything but the picture as it was at the start; `restore` takes that back."""
     held: _Reset | None = st.session_state.get(_RESET)
-    now = time.monotonic()
-    first = held if held and now - held.at < _AGAIN else None
-    if first and not first.stands:
-        return
     wished = st.session_state.pop(_WISHED, {})
-    # the second click brings the values from before the first along, but not all of them
-    before = first.before if first else {key: wished.get(key, value(key)) for key in DEFAULTS}
-    if before != DEFAULTS:
-        st.session_state[_RESET] = _Reset(now, before, True)
+    before = {key: wished.get(key, value(key)) for key in DEFAULTS}
+    # a second click that comes before the page has changed brings values from before the first along, but not all
+    if not (held and held.stands) and before != DEFAULTS:
+        st.session_state[_RESET] = _Reset(before, True)
     weights.take(weights.Hand(weights.DEFAULT, None))
     for key, default in DEFAULTS.items():
         st.session_state[key] = default
@@ -46,19 +39,31 @@ def reset() -> None:
 
 def was_reset() -> bool:
     """Whether all is as the last reset left it, so that `restore` can bring back what was before."""
-    held = st.session_state.get(_RESET)
+    held: _Reset | None = st.session_state.get(_RESET)
     return held is not None and held.stands and all(value(key) == default for key, default in DEFAULTS.items())
 
 
 def restore() -> None:
-    """Everything as it was before the last reset, unless this is the second click of a double click on it."""
-    held, now = st.session_state[_RESET], time.monotonic()
-    if held.stands and now - held.at < _AGAIN:
+    """Everything as it was before the last reset; twice is as once."""
+    held: _Reset | None = st.session_state.get(_RESET)
+    if held is None:
         return
-    st.session_state[_RESET] = _Reset(now, held.before, False)
+    st.session_state[_RESET] = held._replace(stands=False)
     for key, before in held.before.items():
         st.session_state[key] = before
     weights.forget_undone()
+
+
+def reset_buttons() -> None:
+    """Reset and its undo, each always in its own place, so that a second click finds no other button there."""
+    undo = was_reset()
+    if not undo and (held := st.session_state.get(_RESET)):
+        st.session_state[_RESET] = held._replace(stands=False)  # changed since: the next reset is another one
+    with st.container(horizontal=True, gap="medium", width="content"):
+        st.button("Reset everything", key="reset", type="tertiary", on_click=reset)
+        # hidden and not taken away: of two quick clicks the second would bring the values from before, and no undo
+        with st.container(key="undo" if undo else "no_undo", width="content"):
+            st.button("Undo the reset", key="reset_undone", type="tertiary", on_click=restore)
 
 
 # ------------------------------------------------------------------------------------- what a change draws again
