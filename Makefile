@@ -11,7 +11,7 @@ run: .venv/.app
 
 test: .venv/.dev lint
 	@$(BIN)/python tools/browser.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=5
 
 fast: .venv/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not keras and not pages and not browser and not packs"
