@@ -225,9 +225,13 @@ def train(architecture: str, source: str, out: str, labels: str, size: int | Non
 @main.command()
 @click.option("--model", "name", required=True, help="The name of a shipped network, or a run's directory.")
 @click.option("--data", "source", required=True, help="A folder, a zip, a csv, or a built-in name.")
-@click.option("--flip", is_flag=True, help="Answer with the mean over the picture and its mirror image.")
+@click.option(
+    "--flip/--no-flip",
+    default=None,
+    help="With the mean over a picture and its mirror image, or without; else as its card says.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def evaluate(name: str, source: str, flip: bool, as_json: bool) -> None:
+def evaluate(name: str, source: str, flip: bool | None, as_json: bool) -> None:
     """Score a network: on its own data set's test pictures, or on every picture of another."""
     _load_keras()
     from cnnviz.training.evaluate import evaluate as score  # noqa: PLC0415

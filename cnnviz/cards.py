@@ -39,6 +39,7 @@ class Card:
     threshold: confidence from which on the network is sure, 0..1; None where there is none.
     training: JSON object with command, seed (None if unknown) and device.
     not_for: what the network must not be used for, in words.
+    mirror: whether it answers with the mean over a picture and its mirror image; not in the file where it does not.
     extra: further fields of the file, kept as they are. So are further fields inside data, scores and training.
     """
 
@@ -54,6 +55,7 @@ class Card:
     threshold: float | None
     training: Mapping[str, Any]
     not_for: str
+    mirror: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -70,6 +72,7 @@ class Card:
         )
         _expect(_is_count(self.parameters), "parameters", self.parameters, "a whole number from 0 on")
         _expect(isinstance(self.not_for, str), "not_for", self.not_for, "a text")
+        _expect(isinstance(self.mirror, bool), "mirror", self.mirror, "true or false")
         _expect(
             self.threshold is None or _is_share(self.threshold),
             "threshold",
@@ -116,6 +119,8 @@ class Card:
     def to_json(self) -> dict[str, Any]:
         known = {name: getattr(self, name) for name in _NAMES}
         known |= {"labels": list(self.labels), "preprocessing": self.preprocessing.to_json()}
+        if not self.mirror:
+            del known["mirror"]
         return {"format": FORMAT, **known, **self.extra}
 
     @classmethod
@@ -130,6 +135,7 @@ class Card:
                 f"The card has format {version}, and this program reads up to format {FORMAT}; "
                 "it was written by a newer program: update this one."
             )
+        content = {"mirror": False, **content}
         if missing := [name for name in _NAMES if name not in content]:
             raise CardError(f"The card lacks {', '.join(missing)}; add what is missing, or write the card again.")
         known = {name: content[name] for name in _NAMES}

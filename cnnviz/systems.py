@@ -63,6 +63,7 @@ class Result:
     colors: what three numbers of a picture score (see networks/baseline.py), None where it was not measured.
     training_rate: pictures a second. milliseconds: one picture's answer, median.
     started_from: how the weights were made that training began with; "" where they were drawn by chance.
+    alone: of n, right without the mean over the mirror image, which right is with; None where it is without, too.
     """
 
     network: str
@@ -80,6 +81,7 @@ class Result:
     training_rate: float
     milliseconds: float
     started_from: str = ""
+    alone: int | None = None
 
     @property
     def accuracy(self) -> float:
@@ -173,9 +175,17 @@ def row(one: Result) -> tuple[str, ...]:
 
 
 def note(one: Result) -> str:
-    """What makes a line unlike the others: a head start, or fewer epochs than its author gave it; or ""."""
+    """What makes a line unlike the others: a head start, mirror images, fewer epochs than its author gave it; or ""."""
+    said = []
     if one.started_from:
-        return f"{one.title} had a head start: its training began with {one.started_from.partition(':')[0]}."
+        said.append(f"{one.title} had a head start: its training began with {one.started_from.partition(':')[0]}.")
+    if one.alone is not None:
+        said.append(
+            f"{'It' if said else one.title} answers with the mean over a picture and its mirror image; without that, "
+            f"{_percent(one.alone / one.n)} % are right."
+        )
+    if said:
+        return " ".join(said)
     meant = PRESETS[one.network].settings.get("epochs", 0) if one.network in PRESETS else 0
     if one.claim is not None and int(meant) > one.epochs:
         return f"{one.title}: made to be trained for {meant} epochs; here it had {one.epochs}."

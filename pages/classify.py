@@ -77,7 +77,7 @@ def one(owner: str, photo: Photo, network: Network) -> None:
         return
     seen = card.preprocessing.picture(photo.pixels)
     shown = classify_photo.picture(photo, card.preprocessing)
-    put_in = classify_photo.seen(seen, card.preprocessing.words())
+    put_in = classify_photo.seen(seen, card)
     place = classify_photo.way("The photo", shown, put_in, card, sure_from)
     if not engine.state().ready:
         with place:

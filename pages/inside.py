@@ -67,7 +67,8 @@ def inside(owner: str, digest: str) -> None:
             )
             if asked != beside and asked.startswith("network:"):
                 catalog.say_hidden(asked.removeprefix("network:"))
-        with st.container(width=560):
+        inside_sides.choose_mirrored()
+        with st.container(width=420):
             st.caption(worth(network))
     of_faces = inside_sides.of_faces(network, beside, known)
     if of_faces:
@@ -212,7 +213,9 @@ def draw(
     if any(look.switches):
         before = inside_ask.screen(subject, Look(look.range, chosen=look.chosen)).answer
     threshold = subject.network.card.threshold
-    answer = inside_answer.answer_part(screen.answer, before, threshold, subject.faceless)
+    whole = subject.network.card.mirror and not subject.faceless and before is None
+    mean = inside_ask.mean_answer(subject) if whole else None
+    answer = inside_answer.answer_part(screen.answer, before, threshold, subject.faceless, mean)
     parts.draw(f"drawn_{key}_answer", parts.Body().block(answer_block, answer=answer))
 
 
@@ -274,7 +277,7 @@ def trace(owner: str, digest: str) -> None:
         except inside_ask.Problem:
             return  # the sentence stands above
     look = inside_state.fitting(inside_state.look(), nodes, len(subject.network.card.labels))
-    trace_view.show(owner, subject.network, subject.photo, look)
+    trace_view.show(owner, subject.network, subject.photo, look, subject.mirrored)
 
 
 owner = frame.page("Inside the network", "Every map of every layer, at work on your picture.")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,19 @@ def hand_over(page: Any, server: Server, network: Path, photo: Path, query: str 
     until(lambda: photo.name in words(page), "the photo")
 
 
+def inside(page: Any) -> dict[str, float]:
+    """What Inside shows as the network's answer: probabilities by class."""
+    classes = page.locator(".st-key-network_answer [data-testid=class]")
+    script = "all => all.map(one => [one.querySelector('.label').textContent, Number(one.dataset.value)])"
+    return dict(classes.evaluate_all(script))
+
+
+def traced(page: Any) -> float:
+    """The number at the head of the trace."""
+    script = "all => all.map(one => Number(one.dataset.result))"
+    return (page.locator("section.trace [data-testid=sum]").evaluate_all(script) or [-1.0])[0]
+
+
 def held(page: Any) -> list[str]:
     """Numbers of the boxes and of the lines that are marked."""
     script = "all => all.filter(one => one.classList.contains('held')).map(one => one.dataset.number)"
@@ -188,22 +202,13 @@ def test_inside_takes_the_face(
     until(lambda: "Face 1 of 3" in words(page), "the faces")
     page.goto(f"{server.url}/inside?network={network.name}&picture=own&face=2&trace=answer:3")
 
-    def inside() -> dict[str, float]:
-        classes = page.locator(".st-key-network_answer [data-testid=class]")
-        script = "all => all.map(one => [one.querySelector('.label').textContent, Number(one.dataset.value)])"
-        return dict(classes.evaluate_all(script))
+    until(lambda: inside(page) == pytest.approx(faces[1]["scores"], abs=1e-5), "the answer to the second face")
 
-    until(lambda: inside() == pytest.approx(faces[1]["scores"], abs=1e-5), "the answer to the second face")
-
-    def traced() -> float:
-        script = "all => all.map(one => Number(one.dataset.result))"
-        return (page.locator("section.trace [data-testid=sum]").evaluate_all(script) or [-1.0])[0]
-
-    until(lambda: traced() == pytest.approx(faces[1]["scores"]["happy"], abs=1e-5), "the trace of the second face")
+    until(lambda: traced(page) == pytest.approx(faces[1]["scores"]["happy"], abs=1e-5), "the trace of the second face")
     page.get_by_test_id("face").nth(2).click()
-    until(lambda: inside() == pytest.approx(faces[2]["scores"], abs=1e-5), "the answer to the third face")
+    until(lambda: inside(page) == pytest.approx(faces[2]["scores"], abs=1e-5), "the answer to the third face")
     until(lambda: param(page, "face") == "3", "its number in the address")
-    until(lambda: traced() == pytest.approx(faces[2]["scores"]["happy"], abs=1e-5), "the trace of the third face")
+    until(lambda: traced(page) == pytest.approx(faces[2]["scores"]["happy"], abs=1e-5), "the trace of the third face")
     settle(page)  # a page that is just being drawn anew knows the file no more
     with page.expect_download() as download:
         page.get_by_text("Take it away").first.click()
@@ -217,10 +222,41 @@ def test_inside_takes_the_face(
     page.locator("[data-key=cat]").click()
     until(lambda: "No face was found in this photo" in words(page), "the sentence")
     assert "Until then the whole picture goes in, and the answer means nothing" in words(page)
-    until(inside, "an answer to the whole picture")
+    until(lambda: inside(page), "an answer to the whole picture")
     heads = page.locator(".st-key-network_answer .head")  # for a moment the old one stands beside the new
     until(lambda: ["means nothing: no face was found" in one for one in heads.all_inner_texts()] == [True], "no trust")
     assert "not sure" not in heads.inner_text()
+
+
+def test_a_network_that_looks_at_the_mirror_image_too_answers_with_the_mean_of_what_inside_shows_of_each(
+    visitor: Any, server: Server, network: Path, three: Path, expected: dict[str, Any]
+) -> None:
+    card = read_card(network / FILE)
+    write_card(replace(card, mirror=True), network / FILE)
+    try:
+        page = visitor
+        hand_over(page, server, network, three, "face=3")
+        until(lambda: "They go in twice, the second time mirrored" in words(page), "what goes in")
+        until(lambda: shown(page), "the answer")
+        said_mean = shown(page)
+        page.goto(f"{server.url}/inside?network={network.name}&picture=own&face=3&trace=answer:3")
+        once = expected["faces"][2]["scores"]  # of the network without the mirror image
+        until(lambda: inside(page) == pytest.approx(once, abs=1e-5), "the answer to the face")
+        assert traced(page) == pytest.approx(once["happy"], abs=1e-5)
+        settle(page)
+        page.locator(".st-key-mirrored_shown label").click()
+        until(lambda: inside(page) and inside(page) != pytest.approx(once, abs=1e-4), "the answer to its mirror image")
+        until(lambda: param(page, "mirrored") == "1", "the switch in the address")
+        twice = inside(page)
+        until(lambda: traced(page) == pytest.approx(twice["happy"], abs=1e-5), "the trace of the mirror image")
+        mean = {label: 50 * (once[label] + twice[label]) for label in LABELS}
+        assert said_mean == pytest.approx(mean, abs=0.06)
+        best = max(mean, key=lambda label: mean[label])
+        assert f"Mirrored shows: {best}, {mean[best]:.1f}" in page.locator(".st-key-network_answer .note").inner_text()
+        page.reload()
+        until(lambda: inside(page) == pytest.approx(twice, abs=1e-5), "the same after a reload")
+    finally:
+        write_card(card, network / FILE)
 
 
 def test_from_a_face_a_button_leads_inside_and_a_picture_beside_it_without_a_face_is_said_to_have_none(

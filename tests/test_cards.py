@@ -74,6 +74,7 @@ def test_the_file_is_format_1_with_the_fields_in_their_order(tmp_path: Path) -> 
     "changes",
     [
         {},
+        {"mirror": True},
         {"architecture": "system-a"},
         {"architecture": {"format": 1, "layers": []}},
         {"threshold": None},

@@ -86,6 +86,20 @@ def test_one_output_gives_both_labels(tmp_path, classifier):
     np.testing.assert_allclose(found, np.stack([1 - p, p], axis=1), atol=1e-5)
 
 
+def test_a_network_whose_card_says_mirror_answers_with_the_mean_over_both(tmp_path, classifier):
+    import keras
+
+    picture = keras.Input((8, 8, 3))
+    model = keras.Model(picture, keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(picture)))
+    folder, given = network(tmp_path / "net", model), pictures(70)
+    card = json.loads((folder / "card.json").read_text())
+    alone, mirrored = classifier.answers(folder, given), classifier.answers(folder, given[:, :, ::-1])
+    assert np.abs(alone - mirrored).max() > 0.01
+    (folder / "card.json").write_text(json.dumps(card | {"mirror": True}))
+    for found in (given, given[:, :, ::-1]):
+        np.testing.assert_allclose(classifier.answers(folder, found), (alone + mirrored) / 2, atol=1e-6)
+
+
 @pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 130])
 def test_answers_do_not_depend_on_how_many_are_asked_for_at_once(tmp_path, classifier, count):
     folder = network(tmp_path / "net")

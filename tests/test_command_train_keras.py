@@ -119,3 +119,21 @@ def test_models_lists_what_ships():
     cards = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0
     assert "objects" in [one["name"] for one in cards]
+
+
+def test_a_network_trained_to_answer_with_the_mirror_image_is_scored_so_and_evaluate_can_do_without(folder):
+    words = ("--number", "120", "--size", "24", "--epochs", "1", "--seed", "3")
+    trained = cnnviz(folder, "train", "--data", "drawn-faces", "--out", "both", "--mirror", *words)
+    assert trained.returncode == 0, trained.stderr
+    made = json.loads((folder / "both" / "card.json").read_text())
+    assert made["mirror"] is True
+
+    def again(*words: str) -> dict:
+        done = cnnviz(folder, "evaluate", "--model", "both", "--data", "drawn-faces", "--json", *words)
+        return json.loads(done.stdout)
+
+    for score, asked in ((made["scores"]["test"], ()), (made["scores"]["without_mirror"], ("--no-flip",))):
+        found = again(*asked)
+        assert found["confusion"] == score["confusion"]
+        assert found["log_loss"] == pytest.approx(score["log_loss"], rel=1e-4)
+    assert made["scores"]["test"]["log_loss"] != made["scores"]["without_mirror"]["log_loss"]

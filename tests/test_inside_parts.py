@@ -359,7 +359,7 @@ def test_a_column_shows_the_strongest_maps_of_its_layers_and_room_for_the_others
     monkeypatch.setattr(inside_pairs, "MOST", 3)
     folder = Path(__file__).resolve().parents[1] / "models" / "objects"
     network = Network("objects", read_card(folder / FILE), folder, False)
-    subject = Subject.of(network, samples.photo("cat"), "me", "", lambda _: None)
+    subject = Subject.at(network, samples.photo("cat"), "me/inside", lambda _: None)
     screen = small.screen(subject.picture, Look())
     shown = next(row.channels for row in inside_pairs.rows(screen, screen)[0] if row.name == "conv_1")
     rows = [Row("input", (0, 1, 2), "in", 1), Row("conv_1", shown, "other", 9)]

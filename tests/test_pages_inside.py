@@ -345,8 +345,8 @@ def test_while_the_engine_loads_there_is_an_outline_and_a_sentence(monkeypatch: 
 
 def test_a_link_to_a_network_that_is_not_there_shows_one_and_the_same_everywhere(monkeypatch):
     seen = []
-    of = inside_ask.Subject.of
-    monkeypatch.setattr(inside_ask.Subject, "of", lambda network, *rest: seen.append(network.key) or of(network, *rest))
+    at = inside_ask.Subject.at
+    monkeypatch.setattr(inside_ask.Subject, "at", lambda network, *rest: seen.append(network.key) or at(network, *rest))
     app = opened(network="zzz")
     assert app.selectbox(key="network_shown").value == "objects"
     assert set(seen) == {"objects"}

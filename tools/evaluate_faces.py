@@ -1,7 +1,8 @@
 """Score the face finder on photos with a known face, beside OpenCV's Haar cascade: `python tools/evaluate_faces.py`.
 
-With `--network NAME [--flip]` a network for faces is scored on the same photos, with faces found here; with `--mark`
-its card is told the score, and which of them show what it was made with, so that `cnnviz evaluate` leaves these out.
+With `--network NAME` a network for faces is scored on the same photos, with faces found here, as its card says or with
+`--flip` or `--no-flip`; with `--mark` its card is told the score, and which of them show what it was made with, so that
+`cnnviz evaluate` leaves these out.
 
 Reads ../shared/data/happysad (manifest.csv: the box of each photo's one face of 40 pixels or more) and, for false
 alarms, ../shared/data/catsdogs. A finding is right where it overlaps that box by an IoU of 0.5 or more, or (a second
@@ -184,7 +185,7 @@ def labelled(folder: Path) -> Iterator[Labelled]:
         yield Labelled(row["file"], row["kind"], row["label"], digest(pixels), square)
 
 
-def score_network(name: str, flip: bool, mark: bool) -> None:
+def score_network(name: str, asked: bool | None, mark: bool) -> None:
     """Print a network's scores on whole photos, all of them and the halves; mark: and write its card."""
     from cnnviz.networks import fitting  # noqa: PLC0415 - loads keras
     from cnnviz.networks.predict import probabilities  # noqa: PLC0415
@@ -193,6 +194,7 @@ def score_network(name: str, flip: bool, mark: bool) -> None:
     folder = find_network(name)
     model: Any = fitting.load(folder / "model.keras")
     card = read_card(folder / FILE)
+    flip = card.mirror if asked is None else asked
     photos = list(labelled(PACKS / "happysad"))
     known = {one.digest: f"{one.file}: {IN_FER2013[one.file]}" for one in photos if one.file in IN_FER2013}
     photos = [one for one in photos if one.file not in IN_FER2013]
@@ -229,15 +231,15 @@ def _number(file: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="")
-    parser.add_argument("--flip", action="store_true")
+    parser.add_argument("--flip", action=argparse.BooleanOptionalAction, help="else as the card says")
     parser.add_argument("--mark", action="store_true")
     given = parser.parse_args()
     if not allowed(HERE, os.environ):
         raise SystemExit(OFF)
     if not (PACKS / "happysad").is_dir():
         raise SystemExit("There is no pack happysad in ../shared/data beside this project.")
-    if given.flip and given.mark:
-        raise SystemExit("The card has the score of the answers that the pages give, which are without --flip.")
+    if given.flip is not None and given.mark:
+        raise SystemExit("The card has the score of the answers that the pages give; leave --flip and --no-flip out.")
     if given.network:
         score_network(given.network, given.flip, given.mark)
     else:

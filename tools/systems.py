@@ -72,6 +72,7 @@ def result(runs: list[tuple[Card, Path]]) -> Result:
         training_rate=rate,
         milliseconds=milliseconds,
         started_from=str(card.training.get("started_from", "")),
+        alone=round(alone["accuracy"] * alone["n"]) if (alone := card.scores.get("without_mirror")) else None,
     )
 
 
@@ -99,7 +100,8 @@ def speeds(folder: Path, card: Card, batch_size: int) -> tuple[float, float]:
     answers = []
     for _ in range(ANSWERS):
         begun = time.perf_counter()
-        model.predict_on_batch(pictures[:1])
+        for _ in range(1 + card.mirror):
+            model.predict_on_batch(pictures[:1])
         answers.append(time.perf_counter() - begun)
     return round(batch_size / median(times), 1), round(1000 * median(answers), 2)
 

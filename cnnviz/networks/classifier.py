@@ -44,8 +44,9 @@ def answers(folder: str | Path, pictures: NDArray[Any], scaled: bool = True) -> 
     """Probabilities (n, classes) for pictures (n, height, width, channels), uint8, as Preprocessing.picture makes them.
 
     scaled: whether the levels are still to be brought to the range that the card names; if not, the pictures are
-    float32 and go in as they are. Rows sum to 1; a network with one output p gives 1 − p and p. NetworkError as `load`,
-    where the shapes differ, or where what the network gives are no probabilities.
+    float32 and go in as they are. Rows sum to 1; a network with one output p gives 1 − p and p; one whose card says
+    `mirror` the mean of its answers to a picture and to its mirror image. NetworkError as `load`, where the shapes
+    differ, or where what the network gives are no probabilities.
     """
     model, card = load(folder)
     pictures, wanted = np.asarray(pictures), card.preprocessing.shape
@@ -57,7 +58,7 @@ def answers(folder: str | Path, pictures: NDArray[Any], scaled: bool = True) -> 
         )
     preprocessing = card.preprocessing if scaled else replace(card.preprocessing, scale="0..255")
     # two sizes of batches are compiled; from then on TensorFlow uses the second one's graph for every size
-    found = probabilities(model, pictures, preprocessing, batch_size=BATCH)
+    found = probabilities(model, pictures, preprocessing, batch_size=BATCH, flip=card.mirror)
     if not (np.all(found >= -_ROUNDING) and np.all(np.abs(found.sum(axis=1) - 1) <= _ROUNDING)):
         raise NetworkError(
             f"{card.title} gives numbers that are no probabilities; its last layer must be a softmax, or a sigmoid for "

@@ -119,12 +119,16 @@ class TrainingConfig:
     foreign: Annotated[str, "Data of foreign pictures: the card counts those that pass its threshold."] = ""
     start: Annotated[str, "A .keras file whose weights to start from where their shapes agree."] = ""
     teachers: Annotated[str, "Networks (.keras, commas between) whose mean answer is half of every target."] = ""
+    mirror: Annotated[bool, "Answer with the mean over a picture and its mirror image, once trained."] = False
     task: Annotated[str, "picture: a class for the whole; face: each picture is one face."] = "picture"
 
     def __post_init__(self) -> None:
         for name, kind, what in (
             *((name, str, "text") for name in ("data", "foreign", "start", "teachers")),
-            *((name, bool, "true or false") for name in ("class_weights", "mixed_precision", "tensorboard", "csv")),
+            *(
+                (name, bool, "true or false")
+                for name in ("class_weights", "mixed_precision", "tensorboard", "csv", "mirror")
+            ),
         ):
             if not isinstance(getattr(self, name), kind):
                 raise ConfigError(f"The setting {name} is {getattr(self, name)!r}; it must be {what}.")

@@ -69,8 +69,11 @@ def _allowed(card: Card) -> bool:
     return card.task != "face" or face.allowed(face.HERE, os.environ)
 
 
-def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: bool = False) -> Evaluation:
-    """Score a network on a data set. DataError, CardError or ImageError with a sentence; loads Keras."""
+def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: bool | None = None) -> Evaluation:
+    """Score a network on a data set. DataError, CardError or ImageError with a sentence; loads Keras.
+
+    flip: with the mean over a picture and its mirror image, or without; None: as the card says.
+    """
     folder = find_network(name)
     card = read_card(folder / FILE)
     if not _allowed(card):
@@ -104,7 +107,7 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
             model,
             looked.pictures[looked.seen],
             card.preprocessing,
-            flip=flip,
+            flip=card.mirror if flip is None else flip,
             say=lambda done, total: say("scoring", done, total),
         )
         scores = evaluation.scores(answers, truth, card.labels, missing)

@@ -36,17 +36,24 @@ def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, d
     labels, preprocessing = prepared.dataset.labels, config.input()
     train, validation, test = (prepared.parts[name] for name in ("train", "validation", "test"))
     say("scoring", 0, len(test.truth))
-    answers = probabilities(model, validation.pictures, preprocessing)
+    answers = probabilities(model, validation.pictures, preprocessing, flip=config.mirror)
     threshold = evaluation.threshold(answers, validation.truth, SURE) if len(validation.truth) else None
     scores: dict[str, Any] = {"test": None}
     if len(validation.truth):
         scores["validation"] = evaluation.scores(answers, validation.truth, labels).to_json()
     if len(test.truth):
         answers = probabilities(
-            model, test.pictures, preprocessing, say=lambda done, total: say("scoring", done, total)
+            model,
+            test.pictures,
+            preprocessing,
+            flip=config.mirror,
+            say=lambda done, total: say("scoring", done, total),
         )
         scores["test"] = evaluation.scores(answers, test.truth, labels).to_json()
         scores["sure"] = evaluation.accepted_by(answers, test.truth, sure_from(threshold))
+        if config.mirror:
+            alone = probabilities(model, test.pictures, preprocessing)
+            scores["without_mirror"] = evaluation.scores(alone, test.truth, labels).to_json()
         np.savez_compressed(run.path / "answers.npz", answers=answers.astype(np.float32), truth=test.truth)
         if config.data in FETCHED:
             behind.store(run, test.pictures, answers, test.truth)
@@ -80,6 +87,7 @@ def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, d
         threshold=threshold,
         training={"command": command, "seed": config.seed, "device": device, "keras": fitting.VERSION},
         not_for=f"{_NOT_FOR} {_NOT_FOR_FACES}" if config.task == "face" else _NOT_FOR,
+        mirror=config.mirror,
     )
     write_card(card, run.card)
     return card
@@ -91,5 +99,6 @@ def foreign(
     """How many pictures that belong to no class still pass the threshold."""
     dataset: Dataset = open_data(config.foreign, config, None, say)
     chosen = np.random.default_rng(config.seed).permutation(len(dataset))[:MOST_FOREIGN]
-    answers = probabilities(model, read(dataset, sorted(chosen.tolist()), preprocessing), preprocessing)
+    pictures = read(dataset, sorted(chosen.tolist()), preprocessing)
+    answers = probabilities(model, pictures, preprocessing, flip=config.mirror)
     return {"name": dataset.name, "n": len(answers), "accepted": evaluation.accepted(answers, threshold)}

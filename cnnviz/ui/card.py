@@ -158,6 +158,7 @@ def facts(card: Card, brief: bool = False) -> str:
         ("Looks at", TASKS[card.task]),
         ("Classes", labels(card, 40)),
         ("Input", card.preprocessing.words()),
+        ("Answers with", _mirror(card)),
         ("Parameters", f"{card.parameters:,}"),
         ("Network", card.architecture if isinstance(card.architecture, str) else "layers of its own"),
         ("Data", f"{card.data['name']}: {counts} pictures to train, validate and test"),
@@ -180,6 +181,15 @@ def facts(card: Card, brief: bool = False) -> str:
 def _stopped(card: Card) -> str:
     epochs = card.training.get("stopped_after")
     return f" (stopped by hand after {epochs} epochs)" if isinstance(epochs, int) else ""
+
+
+def _mirror(card: Card) -> str:
+    """What a network that looks at mirror images, too, gains by that; or ""."""
+    if not card.mirror:
+        return ""
+    share = _share(card.scores.get("without_mirror"), "accuracy")
+    without = "" if share is None else f"; with the picture alone {percent(share)} are right"
+    return f"the mean over a picture and its mirror image{without}"
 
 
 def _left_out(card: Card) -> str:

@@ -66,7 +66,7 @@ def _road(owner: str, digest: str, network: Network, sure_from: float) -> None:
     number, several = face_choice.number(len(found)), len(found) > 1
     title = f"Face {number} of {len(found)}" if several else "The face in the photo"
     shown = cut(photo, found[number - 1], AROUND if several else None)
-    seen = classify_photo.seen(pictures[number - 1], card.preprocessing.words(square=True))
+    seen = classify_photo.seen(pictures[number - 1], card, square=True)
     place = classify_photo.way(title, shown, seen, card, sure_from)
     with place:
         if isinstance(answers, str):

@@ -86,12 +86,13 @@ def array(pixels: Pixels, alt: str, room: int = ROOM) -> str:
     return markup.picture(markup.rgb(pixels), max(room, *pixels.shape[:2]), alt)
 
 
-def seen(pixels: Pixels, words: str) -> str:
-    """The array that goes in, and what it is in words, as Preprocessing has them. HTML."""
-    count = pixels.size
+def seen(pixels: Pixels, card: Card, square: bool = False) -> str:
+    """The array that goes in, and what it is in words; square: it was cut out round a face. HTML."""
+    count, words = pixels.size, card.preprocessing.words(square=square)
+    twice = " They go in twice, the second time mirrored, and the answer is the mean." if card.mirror else ""
     return (
         f'<div class="input">{array(pixels, "What the network sees")}</div>'
-        f'<p class="quiet">{text(words)}. These {count:,} numbers are all it gets.</p>'
+        f'<p class="quiet">{text(words)}. These {count:,} numbers are all it gets.{twice}</p>'
     )
 
 

@@ -9,7 +9,7 @@ from cnnviz.graph import Look
 from cnnviz.images import Photo, Pixels
 from cnnviz.training.batches import augment
 from cnnviz.training.config import Augmentation
-from cnnviz.ui import classify_photo, inside_ask, inside_view
+from cnnviz.ui import asking, classify_photo, inside_ask, inside_view
 from cnnviz.ui.asking import Say
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.inside_ask import Subject
@@ -36,7 +36,7 @@ def waiting(question: str, what: str, sentence: str) -> str:
 
 def maps(network: Network, photo: Photo, owner: str, say: Say) -> tuple[str, str]:
     """(maps of the network's first convolution, their range): HTML. Raises one of inside_ask.Problem."""
-    subject = Subject.of(network, photo, owner, "door", say)
+    subject = Subject.at(network, photo, asking.turn(owner, "insidedoor"), say)
     layer = next((node.name for node in inside_ask.nodes(subject) if "Conv" in node.kind), "")
     if not layer:
         return "", "This network has no convolution."

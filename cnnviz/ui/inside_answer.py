@@ -4,20 +4,28 @@ from math import isfinite, isnan
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnviz.display import number
 from cnnviz.graph import Answer
 from cnnviz.ui.inside_words import percent
 
+Floats = NDArray[np.float64]
+
 _MOST_CLASSES = 20
 
 
 def answer_part(
-    answer: Answer, before: Answer | None, threshold: float | None, faceless: bool = False
+    answer: Answer,
+    before: Answer | None,
+    threshold: float | None,
+    faceless: bool = False,
+    mean: Floats | None = None,
 ) -> dict[str, Any]:
     """The answer. before: that of the whole network, where something is switched off.
 
     faceless: a network for faces was given none, so that no answer is to be trusted.
+    mean: of a network that answers with the mean over a picture and its mirror image, that mean, (classes,).
     """
     shares = None if answer.probabilities is None else np.asarray(answer.probabilities, np.float64)
     was = None if before is None or before.probabilities is None else before.probabilities
@@ -48,14 +56,27 @@ def answer_part(
                 "words": words,
             }
         )
-    title, first = _said(answer, shares, threshold, faceless)
+    title, first = _said(answer, shares, None if mean is not None else threshold, faceless)
+    both = "" if mean is None else _mean(answer, mean, threshold)
     return {
         "title": title,
-        "note": _note(answer, before),
+        "note": f"{both}{_note(answer, before)}",
         "chosen": answer.chosen,
         "first": first,
         "classes": classes,
     }
+
+
+def _mean(answer: Answer, mean: Floats, threshold: float | None) -> str:
+    best = int(mean.argmax())
+    said = f"{answer.labels[best]}, {percent(float(mean[best]))}"
+    doubt = ""
+    if threshold is not None and float(mean[best]) < threshold:
+        doubt = f", not sure (under {number(threshold, 2)})"
+    return (
+        "This network answers with the mean of this and of what it says to the mirror image, which the switch Mirrored "
+        f"shows: {said}{doubt}. "
+    )
 
 
 def _short(share: float | None) -> str:

@@ -13,7 +13,7 @@ from cnnviz.face import Face
 from cnnviz.graph import Fields, Floats, Kernels, Levels, Look, Maps, Mosaic, Node, Screen
 from cnnviz.images import Photo
 from cnnviz.networks import NetworkError, stamp
-from cnnviz.ui import asking, inside_state
+from cnnviz.ui import inside_state
 from cnnviz.ui.asking import Say
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.inside_view import Tile, is_vector
@@ -29,6 +29,7 @@ class Subject:
 
     turn: its place in the engine's line. say: is told the engine's state while a question waits.
     face: that of a larger photo whose square the photo is; None where it is a whole one.
+    mirrored: whether the picture is the mirror image of what the network gets of the photo.
     """
 
     network: Network
@@ -37,20 +38,20 @@ class Subject:
     turn: str
     say: Say | None = None
     face: Face | None = None
+    mirrored: bool = False
 
     @classmethod
-    def of(
+    def at(
         cls,
         network: Network,
         photo: Photo,
-        owner: str,
-        part: str = "",
+        turn: str,
         say: Say | None = None,
         face: Face | None = None,
+        mirrored: bool = False,
     ) -> "Subject":
-        """The photo as this network gets it. part: "beside" for the one to compare with, "door" for Start's."""
-        picture = network.card.preprocessing.picture(photo.pixels)
-        return cls(network, photo, picture, asking.turn(owner, f"inside{part}"), say, face)
+        """The photo as this network gets it."""
+        return cls(network, photo, prepared(network, photo, mirrored), turn, say, face, mirrored)
 
     @property
     def faceless(self) -> bool:
@@ -69,7 +70,7 @@ class Subject:
     @property
     def identity(self) -> tuple[Hashable, ...]:
         """What the numbers depend on beside what is switched off."""
-        return (*stamp(self.folder), self.photo.digest)
+        return (*stamp(self.folder), self.photo.digest, self.mirrored)
 
     def ask(self, function: str, key: tuple[Hashable, ...], *arguments: Any) -> Any:
         """The answer of inside.`function`; raises one of Problem."""
@@ -79,10 +80,30 @@ class Subject:
         )
 
 
+def prepared(network: Network, photo: Photo, mirrored: bool) -> NDArray[np.uint8]:
+    """The picture that goes in, uint8 (h, w, c): of the photo, or the mirror image of that."""
+    picture = network.card.preprocessing.picture(photo.pixels)
+    return np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture
+
+
 def nodes(subject: Subject) -> tuple[Node, ...]:
     """The layers of the network."""
     found: tuple[Node, ...] = subject.ask_network("graph")
     return found
+
+
+def mean_answer(subject: Subject) -> NDArray[np.float64]:
+    """What a network answers whose card says `mirror`, as Classify has it: the mean of both passes, (classes,)."""
+    found: NDArray[np.float64] = engine.cached(
+        (*stamp(subject.folder), subject.photo.digest, "mean"),
+        "classifier.answers",
+        subject.folder,
+        subject.picture[np.newaxis],
+        turn=f"{subject.turn}/mean",
+        say=subject.say,
+    )
+    mean: NDArray[np.float64] = found[0]
+    return mean
 
 
 def screen(subject: Subject, look: Look) -> Screen:

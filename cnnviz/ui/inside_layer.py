@@ -241,7 +241,7 @@ def _goes_in(subject: Subject) -> str:
     small = height < preprocessing.height or width < preprocessing.width
     more = " It is smaller than what the network takes, so it is enlarged; that adds nothing to see." * small
     what = "All of the square round the face goes in." if subject.face else fitting(subject.photo, preprocessing)
-    return f"{what}{more}"
+    return f"{what}{more}{' It is mirrored.' * subject.mirrored}"
 
 
 # ------------------------------------------------------------------------------------- what the parts answer with

@@ -8,7 +8,7 @@ import streamlit as st
 
 from cnnviz import samples
 from cnnviz.images import Photo
-from cnnviz.ui import catalog, face_choice, frame, inside_ask, inside_pairs, inside_state, strip
+from cnnviz.ui import asking, catalog, face_choice, frame, inside_ask, inside_pairs, inside_state, strip
 from cnnviz.ui.asking import Say
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.inside_ask import Subject
@@ -63,7 +63,8 @@ def places(two: bool) -> tuple[Any, Any]:
 
 def side(subject: Subject) -> str:
     """What is at work on what, where there are two of them. Markdown."""
-    return f"**{frame.escape(subject.photo.name)}** in **{frame.escape(subject.network.card.title)}**"
+    mirrored = ", mirrored" * subject.mirrored
+    return f"**{frame.escape(subject.photo.name)}**{mirrored} in **{frame.escape(subject.network.card.title)}**"
 
 
 def heading(subject: Subject) -> str:
@@ -84,12 +85,12 @@ def pair(owner: str, say: Say | None) -> tuple[Subject, Subject | None]:
     other = None
     if what == "network" and key in known and key != network.key:
         with suppress(*inside_ask.Problem):
-            other = _subject(owner, photo, known[key], "beside", say)
+            other = _subject(owner, photo, known[key], "beside", say, inside_state.mirrored())
     elif what == "picture":
         second = PHOTOS.get(owner) if key == strip.OWN else samples.photo(key) if _sample(key) else None
         if second is not None:
             other = _subject(owner, second, network, "beside", say, chosen=False)
-    return _subject(owner, photo, network, "", say), other
+    return _subject(owner, photo, network, "", say, inside_state.mirrored()), other
 
 
 def of_faces(network: Network, beside: str, known: Mapping[str, Network]) -> str:
@@ -99,10 +100,28 @@ def of_faces(network: Network, beside: str, known: Mapping[str, Network]) -> str
     return " and ".join(dict.fromkeys(f"“{one.card.title}”" for one in seen if one.card.task == "face"))
 
 
-def _subject(owner: str, photo: Photo, network: Network, part: str, say: Say | None, chosen: bool = True) -> Subject:
+def choose_mirrored() -> None:
+    """The switch between the picture and its mirror image, kept in `?mirrored=1`."""
+    st.session_state["mirrored_shown"] = inside_state.mirrored()
+    st.toggle("Mirrored", key="mirrored_shown", on_change=_choose_mirrored)
+
+
+def _choose_mirrored() -> None:
+    st.session_state["mirrored"] = "1" if st.session_state["mirrored_shown"] else ""
+
+
+def _subject(
+    owner: str,
+    photo: Photo,
+    network: Network,
+    part: str,
+    say: Say | None,
+    mirrored: bool = False,
+    chosen: bool = True,
+) -> Subject:
     """What of a photo this network is given: of one for faces the chosen face, or the first."""
     taken, face = face_choice.taken(photo, network.card, chosen)
-    return Subject.of(network, taken, owner, part, say, face)
+    return Subject.at(network, taken, asking.turn(owner, f"inside{part}"), say, face, mirrored)
 
 
 def _sample(key: str) -> bool:

@@ -37,6 +37,7 @@ class Taken:
     layer: str
     number: int
     order: Any
+    mirrored: bool
     said: list[str] = field(default_factory=list)
 
     def subject(self) -> Subject:
@@ -47,7 +48,7 @@ class Taken:
         photo = face_choice.again(strip.chosen(self.owner, self.picture), self.digest, f"{self.turn}/faces")
         if photo is None:
             raise NetworkError("This photo is no longer in memory, so that no file can be made; put it there again.")
-        return Subject(network, photo, network.card.preprocessing.picture(photo.pixels), self.turn)
+        return Subject.at(network, photo, self.turn, mirrored=self.mirrored)
 
 
 def show(subject: Subject, look: Look, maps: Maps, number: int) -> None:
@@ -58,7 +59,8 @@ def show(subject: Subject, look: Look, maps: Maps, number: int) -> None:
     order = "index" if order == "weight" and maps.weight is None else order
     said: list[str] = st.session_state.setdefault("take_said", [])
     turn = f"{subject.turn}/take"  # of its own: a file is not given up for the next look at the page
-    taken = Taken(st.session_state["owner"], picture, subject.photo.digest, key, turn, look, layer, number, order, said)
+    owner, digest = st.session_state["owner"], subject.photo.digest
+    taken = Taken(owner, picture, digest, key, turn, look, layer, number, order, subject.mirrored, said)
     with st.container(gap=None):
         _button("All channels .png", taken, f"{stem}.png", _PNG, "png_mosaic")
         _button(f"Channel {number} .png", taken, f"{stem}-{number}.png", _PNG, "png_channel")
