@@ -242,11 +242,12 @@ def evaluate(name: str, source: str, flip: bool | None, as_json: bool) -> None:
         raise SystemExit(_sentence(error, as_json, source)) from None
     if as_json:
         values = {"model": result.card.name, "data": result.data, "on": result.on, "left_out": result.left_out}
-        values["sure"] = dict(result.sure)
+        values |= {"mirror": result.mirror, "sure": dict(result.sure)}
         values |= {"faces_found": True} if result.faces_found else {}
         click.echo(json.dumps({**values, **result.scores.to_json()}, ensure_ascii=False))
     else:
-        click.echo(f"{result.card.title} on {result.data}, {result.on}:")
+        both = ", each with its mirror image" if result.mirror else ""
+        click.echo(f"{result.card.title} on {result.data}, {result.on}{both}:")
         if result.left_out:
             click.echo(f"Pictures left out, since it was made with them: {result.left_out:,}")
         if result.faces_found:
@@ -255,7 +256,8 @@ def evaluate(name: str, source: str, flip: bool | None, as_json: bool) -> None:
         shares = [
             f"{100 * share:.1f} % of the {what} answers" for what, share in result.sure.items() if share is not None
         ]
-        click.echo(f"sure, from {100 * result.card.sure_from:.1f} % on: {', '.join(shares)}")
+        if shares:
+            click.echo(f"sure, from {100 * result.card.sure_from:.1f} % on: {', '.join(shares)}")
     _end(result.passed_over)
 
 
@@ -375,7 +377,11 @@ def _shown(arguments: list[str]) -> list[str]:
     def last(word: str) -> str:
         return Path(word).name if "/" in word or "\\" in word else word
 
-    return [",".join(map(last, word.split(","))) for word in arguments]
+    before = ["", *arguments]
+    return [
+        ",".join(map(last, word.split(","))) if option == "--teachers" else last(word)
+        for option, word in zip(before, arguments, strict=False)
+    ]
 
 
 def _progress() -> Callable[[str, int, int], None]:

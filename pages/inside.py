@@ -212,10 +212,15 @@ def draw(
     before = None
     if any(look.switches):
         before = inside_ask.screen(subject, Look(look.range, chosen=look.chosen)).answer
-    threshold = subject.network.card.threshold
-    whole = subject.network.card.mirror and not subject.faceless and before is None
-    mean = inside_ask.mean_answer(subject) if whole else None
-    answer = inside_answer.answer_part(screen.answer, before, threshold, subject.faceless, mean)
+    card = subject.network.card
+    # one pass is not judged by what was set for the mean of two
+    threshold = None if card.mirror else card.threshold
+    answer = inside_answer.answer_part(screen.answer, before, threshold, subject.faceless)
+    if card.mirror and not subject.faceless and before is None:
+        said = inside_answer.mean(
+            card, inside_ask.mean_answer(subject), subject.mirrored, block == inside_layer.NETWORK
+        )
+        answer["note"] = f"{said} {answer['note']}"
     parts.draw(f"drawn_{key}_answer", parts.Body().block(answer_block, answer=answer))
 
 

@@ -244,15 +244,18 @@ def test_a_network_that_looks_at_the_mirror_image_too_answers_with_the_mean_of_w
         until(lambda: inside(page) == pytest.approx(once, abs=1e-5), "the answer to the face")
         assert traced(page) == pytest.approx(once["happy"], abs=1e-5)
         settle(page)
-        page.locator(".st-key-mirrored_shown label").click()
+        page.locator(".st-key-mirror_shown label").click()
         until(lambda: inside(page) and inside(page) != pytest.approx(once, abs=1e-4), "the answer to its mirror image")
-        until(lambda: param(page, "mirrored") == "1", "the switch in the address")
+        until(lambda: param(page, "mirror") == "1", "the switch in the address")
         twice = inside(page)
         until(lambda: traced(page) == pytest.approx(twice["happy"], abs=1e-5), "the trace of the mirror image")
         mean = {label: 50 * (once[label] + twice[label]) for label in LABELS}
         assert said_mean == pytest.approx(mean, abs=0.06)
         best = max(mean, key=lambda label: mean[label])
-        assert f"Mirrored shows: {best}, {mean[best]:.1f}" in page.locator(".st-key-network_answer .note").inner_text()
+        assert (
+            f"to the picture as it is (see the switch Mirrored): {best}, {mean[best]:.1f}"
+            in page.locator(".st-key-network_answer .note").inner_text()
+        )
         page.reload()
         until(lambda: inside(page) == pytest.approx(twice, abs=1e-5), "the same after a reload")
     finally:

@@ -35,6 +35,18 @@ def test_every_setting_is_an_option_of_train():
     assert {"source", "size"} <= options
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("train --data /home/some,body/photos --out runs/a", "train --data photos --out a"),
+        ("train --teachers /x/a.keras,b.keras,../c.keras --flip", "train --teachers a.keras,b.keras,c.keras --flip"),
+        ("train --labels happy,sad", "train --labels happy,sad"),
+    ],
+)
+def test_a_card_shows_of_each_path_the_last_part_only(given: str, shown: str):
+    assert command._shown(given.split()) == shown.split()
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[TrainingConfig]:
     """The settings that were asked for, on the command line or on the page; nothing is trained."""

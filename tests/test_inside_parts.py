@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 from small_network import LABELS, NODES, READY, Engine
 
-from cnnviz import engine, samples
+from cnnviz import engine, mistakes, samples
 from cnnviz.cards import FILE, read_card
 from cnnviz.engine import EngineError
 from cnnviz.graph import Answer, Look, Node, Screen
 from cnnviz.networks import NetworkError
-from cnnviz.ui import inside_pairs, inside_parts, inside_state, inside_take, inside_view, inside_words
+from cnnviz.ui import inside_answer, inside_pairs, inside_parts, inside_state, inside_take, inside_view, inside_words
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.inside_ask import Subject
 from cnnviz.ui.inside_pairs import Row
@@ -428,3 +428,26 @@ def test_a_road_says_that_it_shows_one_map_of_many(small: Engine, sides: Any, wo
     assert inside_view.stand_ins(layers) == words
     more = [replace(one, channels=64) if one.node.inputs and one.height == 4 else one for one in layers]
     assert inside_view.stand_ins(more) == words.replace("all its 4", "all its 4 to 64")
+
+
+def test_what_inside_keeps_in_the_address_has_no_name_of_a_switch_on_classify():
+    assert not set(inside_state.PARAMS) & {one.key for one in (*mistakes.MISTAKES, *mistakes.OF_FACES)}
+
+
+@pytest.mark.parametrize(
+    ("both", "mirrored", "switch", "expected"),
+    [
+        ((0.25, 0.75), False, True, "to its mirror image (see the switch Mirrored): dog, 75.0 %."),
+        ((0.75, 0.25), True, True, "to the picture as it is (see the switch Mirrored): cat, 75.0 %."),
+        ((0.45, 0.55), False, False, "to its mirror image: dog, 55.0 %, not sure (under 0.6)."),
+    ],
+)
+def test_beside_one_pass_stands_the_mean_that_is_the_answer(both: Any, mirrored: bool, switch: bool, expected: str):
+    card = replace(
+        read_card(Path(__file__).parents[1] / "models" / "cats-dogs" / FILE),
+        labels=("cat", "dog"),
+        scores={},
+        threshold=0.6,
+    )
+    said = inside_answer.mean(card, np.array(both), mirrored, switch)
+    assert said == f"The network’s answer is the mean of this and of what it says {expected}"

@@ -72,7 +72,7 @@ def result(runs: list[tuple[Card, Path]]) -> Result:
         training_rate=rate,
         milliseconds=milliseconds,
         started_from=str(card.training.get("started_from", "")),
-        alone=round(alone["accuracy"] * alone["n"]) if (alone := card.scores.get("without_mirror")) else None,
+        alone=card.scores["without_mirror"]["right"] if card.mirror else None,
     )
 
 

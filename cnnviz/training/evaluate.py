@@ -41,8 +41,9 @@ class Evaluation:
     """A score: of which network, on which pictures ("the 3,589 test pictures" or "all 120 pictures").
 
     passed_over: what could not be scored, one sentence each. left_out: pictures that it was trained or chosen on.
-    faces_found: of whole photos the largest face that was found was answered for. sure: what the card's threshold is
-    worth here, as evaluation.accepted_by has it.
+    faces_found: of whole photos the largest face that was found was answered for. mirror: the answers were the means
+    over pictures and their mirror images. sure: what the card's threshold is worth here, as evaluation.accepted_by has
+    it; empty where it was set for the other kind of answers.
     """
 
     card: Card
@@ -53,6 +54,7 @@ class Evaluation:
     passed_over: tuple[str, ...]
     left_out: int = 0
     faces_found: bool = False
+    mirror: bool = False
 
 
 def find_network(name: str) -> Path:
@@ -102,20 +104,21 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
         raise DataError(
             f"{folder.name}/model.keras cannot be read; train the network again, or copy it anew."
         ) from None
+    mirror = card.mirror if flip is None else flip
     try:
         answers = probabilities(
             model,
             looked.pictures[looked.seen],
             card.preprocessing,
-            flip=card.mirror if flip is None else flip,
+            flip=mirror,
             say=lambda done, total: say("scoring", done, total),
         )
         scores = evaluation.scores(answers, truth, card.labels, missing)
-        sure = evaluation.accepted_by(answers, truth, card.sure_from)
+        sure = evaluation.accepted_by(answers, truth, card.sure_from) if mirror == card.mirror else {}
     except ValueError as error:  # its card and its outputs, or its input, do not belong together
         raise DataError(str(error).splitlines()[0][:300]) from None
     passed_over += looked.unreadable
-    return Evaluation(card, dataset.name, looked.on, scores, sure, passed_over, looked.left_out, looked.whole)
+    return Evaluation(card, dataset.name, looked.on, scores, sure, passed_over, looked.left_out, looked.whole, mirror)
 
 
 def _as_trained(folder: Path, data: str) -> TrainingConfig:

@@ -93,7 +93,7 @@ def fit(
         config.augmentation,
         config.label_smoothing,
         weights,
-        teachers.answers(config, train.pictures, int(model.output_shape[-1]), say),
+        teachers.answers(config, prepared.dataset.labels, train.pictures, int(model.output_shape[-1]), say),
         config.seed,
     )
     average = Average(model, config.average, run.path / "average.npz") if config.average else None

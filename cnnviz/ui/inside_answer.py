@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnviz.cards import Card
 from cnnviz.display import number
 from cnnviz.graph import Answer
 from cnnviz.ui.inside_words import percent
@@ -20,12 +21,10 @@ def answer_part(
     before: Answer | None,
     threshold: float | None,
     faceless: bool = False,
-    mean: Floats | None = None,
 ) -> dict[str, Any]:
     """The answer. before: that of the whole network, where something is switched off.
 
     faceless: a network for faces was given none, so that no answer is to be trusted.
-    mean: of a network that answers with the mean over a picture and its mirror image, that mean, (classes,).
     """
     shares = None if answer.probabilities is None else np.asarray(answer.probabilities, np.float64)
     was = None if before is None or before.probabilities is None else before.probabilities
@@ -56,26 +55,28 @@ def answer_part(
                 "words": words,
             }
         )
-    title, first = _said(answer, shares, None if mean is not None else threshold, faceless)
-    both = "" if mean is None else _mean(answer, mean, threshold)
+    title, first = _said(answer, shares, threshold, faceless)
     return {
         "title": title,
-        "note": f"{both}{_note(answer, before)}",
+        "note": _note(answer, before),
         "chosen": answer.chosen,
         "first": first,
         "classes": classes,
     }
 
 
-def _mean(answer: Answer, mean: Floats, threshold: float | None) -> str:
-    best = int(mean.argmax())
-    said = f"{answer.labels[best]}, {percent(float(mean[best]))}"
-    doubt = ""
-    if threshold is not None and float(mean[best]) < threshold:
-        doubt = f", not sure (under {number(threshold, 2)})"
+def mean(card: Card, both: Floats, mirrored: bool, switch: bool) -> str:
+    """What a network answers that looks at the mirror image, too: both, the mean (classes,), as Classify has it.
+
+    mirrored: the pass that is shown is over the mirror image. switch: the page has one for the other pass.
+    """
+    best = int(both.argmax())
+    doubt = f", not sure (under {number(card.sure_from, 2)})" if both[best] < card.sure_from else ""
+    other = "the picture as it is" if mirrored else "its mirror image"
+    where = " (see the switch Mirrored)" * switch
     return (
-        "This network answers with the mean of this and of what it says to the mirror image, which the switch Mirrored "
-        f"shows: {said}{doubt}. "
+        f"The network’s answer is the mean of this and of what it says to {other}{where}: {card.labels[best]}, "
+        f"{percent(float(both[best]))}{doubt}."
     )
 
 
@@ -103,6 +104,6 @@ def _said(answer: Answer, shares: Any, threshold: float | None, faceless: bool) 
 def _note(answer: Answer, before: Answer | None) -> str:
     of = {"softmax": "Softmax makes shares of the logits that add up to 1.", "sigmoid": "Sigmoid makes the logit one "
           "probability; the rest to 1 is the other class’s."}.get(answer.activation, "")  # fmt: skip
-    ticks = " The tick on each bar is the answer of the whole network." if before is not None else ""
+    ticks = " The tick on each bar is what the whole network says." if before is not None else ""
     closed = f" It has to call one of its {len(answer.labels)} classes, whatever it is shown."
     return f"{of}{closed}{ticks}".strip()

@@ -101,13 +101,13 @@ def of_faces(network: Network, beside: str, known: Mapping[str, Network]) -> str
 
 
 def choose_mirrored() -> None:
-    """The switch between the picture and its mirror image, kept in `?mirrored=1`."""
-    st.session_state["mirrored_shown"] = inside_state.mirrored()
-    st.toggle("Mirrored", key="mirrored_shown", on_change=_choose_mirrored)
+    """The switch between the picture and its mirror image, kept in `?mirror=1`."""
+    st.session_state["mirror_shown"] = inside_state.mirrored()
+    st.toggle("Mirrored", key="mirror_shown", on_change=_choose_mirrored)
 
 
 def _choose_mirrored() -> None:
-    st.session_state["mirrored"] = "1" if st.session_state["mirrored_shown"] else ""
+    st.session_state["mirror"] = "1" if st.session_state["mirror_shown"] else ""
 
 
 def _subject(

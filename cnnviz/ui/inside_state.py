@@ -13,7 +13,7 @@ from cnnviz.ui import address
 
 KEPT, MAPS, OPENED, TRACE = "inside_kept", "inside_maps", "inside_opened", "inside_trace"  # keys of the fragments
 PARAMS = {"layer": "", "map": "", "range": "inherited", "order": "index", "toward": "", "off": "", "linear": "",
-          "beside": "", "whole": "", "mirrored": "", "reach": "", "trace": ""}  # fmt: skip
+          "beside": "", "whole": "", "mirror": "", "reach": "", "trace": ""}  # fmt: skip
 RANGE_WORDS = {"inherited": "inherited", "layer": "the layer’s own", "map": "each map’s own"}
 ORDER_WORDS = {
     "index": "number",
@@ -43,7 +43,7 @@ def value(name: str) -> str:
 
 def mirrored() -> bool:
     """Whether the network is at work on the mirror image of the picture in hand."""
-    return value("mirrored") == "1"
+    return value("mirror") == "1"
 
 
 def look() -> Look:

@@ -54,7 +54,8 @@ class Taken:
 def show(subject: Subject, look: Look, maps: Maps, number: int) -> None:
     """Buttons for the opened layer, its channel, and everything at once."""
     layer, key = maps.node.name, subject.network.key
-    stem = f"{key}-{layer}".replace("/", "-")
+    mirrored = "-mirrored" * subject.mirrored
+    stem = f"{key}-{layer}{mirrored}".replace("/", "-")
     order, picture = inside_state.order(), str(st.session_state.get("picture"))
     order = "index" if order == "weight" and maps.weight is None else order
     said: list[str] = st.session_state.setdefault("take_said", [])
@@ -65,8 +66,8 @@ def show(subject: Subject, look: Look, maps: Maps, number: int) -> None:
         _button("All channels .png", taken, f"{stem}.png", _PNG, "png_mosaic")
         _button(f"Channel {number} .png", taken, f"{stem}-{number}.png", _PNG, "png_channel")
         _button("This layer .npy", taken, f"{stem}.npy", _NPY, "npy_layer")
-        _button("All layers .npz", taken, f"{key}.npz", _NPY, "npz_all")
-        _button("The input .npy", taken, "input.npy", _NPY, "npy_input")
+        _button("All layers .npz", taken, f"{key}{mirrored}.npz", _NPY, "npz_all")
+        _button("The input .npy", taken, f"input{mirrored}.npy", _NPY, "npy_input")
     st.caption(
         "PNG: a pixel a cell, in the colors shown. Arrays: float32 (height, width, channels); the input in levels."
     )
