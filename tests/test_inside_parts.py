@@ -437,9 +437,9 @@ def test_what_inside_keeps_in_the_address_has_no_name_of_a_switch_on_classify():
 @pytest.mark.parametrize(
     ("both", "mirrored", "switch", "expected"),
     [
-        ((0.25, 0.75), False, True, "to its mirror image (see the switch Mirrored): dog, 75.0 %."),
-        ((0.75, 0.25), True, True, "to the picture as it is (see the switch Mirrored): cat, 75.0 %."),
-        ((0.45, 0.55), False, False, "to its mirror image: dog, 55.0 %, not sure (under 0.6)."),
+        ((0.25, 0.75), False, True, "to its mirror image (see the switch Mirrored): dog, 75 %."),
+        ((0.75, 0.25), True, True, "to the picture as it is (see the switch Mirrored): cat, 75 %."),
+        ((0.45, 0.55), False, False, "to its mirror image: dog, 55 %, not sure (under 0.6)."),
     ],
 )
 def test_beside_one_pass_stands_the_mean_that_is_the_answer(both: Any, mirrored: bool, switch: bool, expected: str):
