@@ -17,8 +17,8 @@ _SHORT = 0.3  # of the box's longer side: eyes and mouth that are no longer toge
 LONG_SIDE = 640  # pixels of what the finder is shown
 MOST = 40  # faces that are answered in one photo
 NONE_FOUND = (
-    "No face was found in this photo; try one where a face looks towards the camera, stands upright, is at least 20 "
-    "pixels and a twentieth of the photo wide, and is not covered."
+    "No face was found in this photo; try one where a face looks towards the camera, stands upright (a "
+    "photo that lies on its side can be turned first), is at least about 20 pixels wide, and is not covered."
 )
 MANY = f"At most {MOST} faces are answered in one photo; of more these are the surest to be faces."
 NOTE = "The expression in this picture, not a feeling."

@@ -111,4 +111,4 @@ if networks:
 else:
     st.markdown("There is no network yet to classify with: train one in a minute, and keep it under a name.")
     if st.button("Train a network", icon=":material/model_training:", key="go_train"):
-        st.switch_page(frame.ROOT / "pages" / "train.py")
+        frame.go("train")

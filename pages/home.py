@@ -66,7 +66,7 @@ def words(page: str, sentence: str, label: str, network: Network | None = None) 
             weights.take(weights.Hand(KERNEL, None))
         elif network is not None:
             st.session_state[catalog.PARAM] = network.key
-        st.switch_page(frame.ROOT / "pages" / f"{page}.py")
+        frame.go(page)
 
 
 def show(owner: str, photo: Photo, network: Network | None) -> None:

@@ -52,7 +52,7 @@ def inside(owner: str, digest: str) -> None:
     if not known:
         st.markdown("There is no network yet to look into: train one in a minute, and keep it under a name.")
         if st.button("Train a network", icon=":material/model_training:", key="go_train"):
-            st.switch_page(frame.ROOT / "pages" / "train.py")
+            frame.go("train")
         return
     if any(one.card.task == "face" for one in known.values()):
         faces.warm()

@@ -34,7 +34,7 @@ def full(network: Network) -> None:
         st.button("All networks", icon=":material/arrow_back:", type="tertiary", key="back", on_click=turn, args=("",))
         if network.own and st.button("Its training", type="tertiary", key="its_run"):
             st.session_state["run"] = key
-            st.switch_page(frame.ROOT / "pages" / "train.py")
+            frame.go("train")
     frame.heading(frame.escape(card.title), frame.escape(f"{whose} · {card_view.labels(card)}"))
     with st.grid(2, min_column_width=400, gap=(24, 40), key="parts"):
         with st.container():
@@ -102,5 +102,5 @@ else:
         for network in found.values():
             brief(network)
     if st.button("Train a network", icon=":material/model_training:", key="go_train"):
-        st.switch_page(frame.ROOT / "pages" / "train.py")
+        frame.go("train")
     five_systems()

@@ -240,7 +240,7 @@ def test_a_network_that_looks_at_the_mirror_image_too_answers_with_the_mean_of_w
         page.goto(f"{server.url}/inside?network={network.name}&picture=own&face=3&trace=answer:3")
         once = expected["faces"][2]["scores"]  # of the network without the mirror image
         until(lambda: inside(page) == pytest.approx(once, abs=1e-5), "the answer to the face")
-        assert traced(page) == pytest.approx(once["happy"], abs=1e-5)
+        until(lambda: traced(page) == pytest.approx(once["happy"], abs=1e-5), "its trace")
         settle(page)
         page.locator(".st-key-mirror_shown label").click()
         until(lambda: inside(page) and inside(page) != pytest.approx(once, abs=1e-4), "the answer to its mirror image")
@@ -269,6 +269,9 @@ def test_from_a_face_a_button_leads_inside_and_a_picture_beside_it_without_a_fac
     hand_over(page, server, network, three)
     page.get_by_test_id("face").nth(1).click()
     until(lambda: "Face 2 of 3" in words(page), "the second face")
+    page.get_by_text("Classic mistakes").click()  # which is in the address while it is open
+    until(lambda: param(page, "mistakes") == "true", "the open drawer")
+    settle(page)
     page.get_by_role("button", name="Every map that led to it").click()
     until(lambda: "The square round face 2 of 3 goes into “Little faces”" in words(page), "the same face")
     page.goto(f"{server.url}/inside?network={network.name}&picture=own&face=2&beside=picture:coffee")

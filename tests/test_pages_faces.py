@@ -332,10 +332,10 @@ def test_where_no_face_was_found_in_any_photo_nothing_is_scored() -> None:
 @pytest.mark.parametrize(
     ("which", "words"),
     [
-        (ROWS, "3 photos looked through, 3 faces in them, 2 of them surely; in 1 photo no face was found; "
+        (ROWS, "3 photos looked through, 3 faces in them, 2 of the faces surely; in 1 photo no face was found; "
                "1 could not be answered and is listed with the reason."),
-        (ROWS[1:2], "1 photo looked through, 0 faces in them, 0 of them surely; in 1 photo no face was found."),
-        (ROWS[3:], "1 photo answered, 1 face in them, 1 of them surely."),
+        (ROWS[1:2], "1 photo looked through, 0 faces in them, 0 of the faces surely; in 1 photo no face was found."),
+        (ROWS[3:], "1 photo answered, 1 face in them, 1 of the faces surely."),
     ],
 )  # fmt: skip
 def test_the_summary_counts_faces(which: list[Row], words: str) -> None:

@@ -122,11 +122,11 @@ def _looks(card: Card) -> str:
     """Each time that a score was taken on the test pictures, so that everybody can see whether they chose anything."""
     found = card.scores.get("looks")
     lines = [
-        f"{one.get('date', '')}: {one.get('what', '')} {percent(share)}"
+        f"{one.get('date', '')}: {percent(share)}, {one.get('what', '')}"
         for one in (found if isinstance(found, list) else ())
         if isinstance(one, dict) and (share := _share(one, "accuracy")) is not None
     ]
-    return "; ".join(lines)
+    return "\n".join(lines)
 
 
 def _against(sentence: str, share: float, interval: tuple[float, float] | None = None) -> str:

@@ -235,7 +235,8 @@ def summary(batch: Batch, rows: list[Row], sure_from: float) -> str:
     if any(row.faces is not None for row in good):
         answers = [one.scores[one.label] for row in good for one in row.faces or ()]
         said += f", {_count(len(answers), 'face')} in them"
-    said += f", {sum(p >= sure_from for p in answers):,} of them surely"
+    of = "the faces" if any(row.faces is not None for row in good) else "them"
+    said += f", {sum(p >= sure_from for p in answers):,} of {of} surely"
     if none := sum(row.faces == () for row in good):
         said += f"; in {_count(none, 'photo')} no face was found"
     if broken:

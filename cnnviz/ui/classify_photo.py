@@ -114,7 +114,7 @@ def way(title: str, shown: str, seen: str, card: Card, sure_from: float) -> Delt
                 place = st.container()
             slider(card, sure_from)
             if st.button("Every map that led to it", icon=":material/arrow_forward:", type="tertiary", key="go_inside"):
-                st.switch_page(frame.ROOT / "pages" / "inside.py")
+                frame.go("inside")
     return place
 
 
@@ -191,7 +191,7 @@ def says(
     if size is not None and (small := enlarged(*size, card.preprocessing)):
         note = f'<p class="why">{text(small)}</p>{note}'
     shares = bars(card.labels, answer, sure_from)
-    return f'{head}{note}{shares}<p class="quiet">{worth(card, answer)}</p>'
+    return f'{head}{note}{shares}<p class="quiet">{worth(card, answer, float(answer.max()) >= sure_from)}</p>'
 
 
 def headline(labels: Sequence[str], answer: Answer, sure_from: float) -> str:
@@ -233,10 +233,10 @@ def ranked(answer: Answer) -> list[int]:
     return [int(index) for index in np.argsort(-answer, kind="stable")[: len(answer) if len(answer) <= ALL else BARS]]
 
 
-def worth(card: Card, answer: Answer) -> str:
-    """How often this very answer was right in the test, and that there is no answer but the classes."""
+def worth(card: Card, answer: Answer, sure: bool) -> str:
+    """How often this very answer was right in the test, if it is a sure one; and that the classes are all there is."""
     must = f"It has to call every picture one of its {len(card.labels)} classes, whatever it is shown."
-    if card.test is None:
+    if card.test is None or not sure:
         return must
     best = int(answer.argmax())
     called = sum(row[best] for row in card.test.confusion)

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import streamlit as st
 from streamlit import config
@@ -23,6 +24,12 @@ PAGES = (
     ("train.py", "Train", "model_training", "train"),
     ("networks.py", "Networks", "inventory_2", "networks"),
 )
+
+
+def go(page: str) -> NoReturn:
+    """Open a page by its file's name, with an address of its own."""
+    # without query_params Streamlit refuses to go where a widget is bound to a parameter
+    st.switch_page(ROOT / "pages" / f"{page}.py", query_params={})
 
 
 def enter() -> None:

@@ -29,8 +29,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> str:
-    """Names and what they stand for, one a line."""
-    return "<dl>" + "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in rows) + "</dl>"
+    """Names and what they stand for, one a line; a value may have several. HTML."""
+    shown = ((text(name), text(value).replace("\n", "<br>")) for name, value in rows)
+    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in shown) + "</dl>"
 
 
 def picture(pixels: Pixels, room: int, alt: str, smooth: bool = False) -> str:

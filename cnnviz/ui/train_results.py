@@ -88,7 +88,7 @@ def _keep(run: Run, state: State) -> None:
     pressed = st.button("Rename" if state.kept else "Keep", type="secondary" if state.kept else "primary", key="keep")
     if state.kept and st.button("See it among the networks", type="tertiary", key="to_networks"):
         st.session_state["card"] = run.id
-        st.switch_page(frame.ROOT / "pages" / "networks.py")
+        frame.go("networks")
     if pressed:
         try:
             runs.keep(run, name or "")
