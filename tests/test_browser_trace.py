@@ -281,7 +281,7 @@ def test_the_browser_writes_shares_as_python_does(page: Any) -> None:
     )
     assert texts == [steps.share(float(part)) for part in parts]
     for part, text in zip(parts, exact, strict=True):
-        assert float(text.removesuffix("\u00a0%")) == pytest.approx(100 * float(part), rel=3e-6)
+        assert float(text.removesuffix("\u00a0%")) == pytest.approx(100 * float(part), rel=1e-6)
 
 
 @pytest.mark.parametrize(
