@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from cnnviz import face
 from cnnviz.cards import FILE, Card, CardError, read_card
 from cnnviz.networks import MODEL, NetworkError, fitting, stamp
-from cnnviz.networks.predict import probabilities
+from cnnviz.networks.predict import are_probabilities, probabilities
 
 HELD = 3  # networks
 BATCH = 64  # pictures at once, at most
-_ROUNDING = 1e-3  # by which float32 and float16 may miss a sum of 1
 
 _held: OrderedDict[tuple[str, ...], tuple[Any, Card]] = OrderedDict()
 _lock = threading.RLock()
@@ -59,7 +58,7 @@ def answers(folder: str | Path, pictures: NDArray[Any], scaled: bool = True) -> 
     preprocessing = card.preprocessing if scaled else replace(card.preprocessing, scale="0..255")
     # two sizes of batches are compiled; from then on TensorFlow uses the second one's graph for every size
     found = probabilities(model, pictures, preprocessing, batch_size=BATCH, flip=card.mirror)
-    if not (np.all(found >= -_ROUNDING) and np.all(np.abs(found.sum(axis=1) - 1) <= _ROUNDING)):
+    if not are_probabilities(found):
         raise NetworkError(
             f"{card.title} gives numbers that are no probabilities; its last layer must be a softmax, or a sigmoid for "
             "two classes, and its training must not have run out of range."

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from cnnviz.data.preprocessing import Preprocessing
 
+_ROUNDING = 1e-3  # by which float32 and float16 may miss a sum of 1
+
 
 def probabilities(
     model: Any,
@@ -38,3 +40,8 @@ def probabilities(
     if answers.shape[1] == 1:
         return np.hstack([1 - answers, answers])
     return answers
+
+
+def are_probabilities(answers: NDArray[np.float64]) -> bool:
+    """Whether no number of (n, classes) is below 0 and every row sums to 1."""
+    return bool(np.all(answers >= -_ROUNDING) and np.all(np.abs(answers.sum(axis=1) - 1) <= _ROUNDING))

@@ -8,12 +8,10 @@ import numpy as np
 from cnnviz.cards import FILE, read_card
 from cnnviz.images import Pixels
 from cnnviz.networks import fitting
-from cnnviz.networks.predict import probabilities
+from cnnviz.networks.predict import are_probabilities, probabilities
 from cnnviz.training.batches import Floats
 from cnnviz.training.config import ConfigError, TrainingConfig
 from cnnviz.training.prepare import Say
-
-_ROUNDING = 1e-3  # by which float32 and float16 may miss a sum of 1
 
 
 def answers(
@@ -38,7 +36,7 @@ def answers(
                 say("asking the teachers", before + done, whole)
 
         found = probabilities(network, pictures, config.input(), flip=config.augmentation.flip, say=told)
-        if not (np.all(found >= -_ROUNDING) and np.all(np.abs(found.sum(axis=1) - 1) <= _ROUNDING)):
+        if not are_probabilities(found):
             raise ConfigError(
                 f"The teacher {config.teacher_files[number][-60:]!r} gives numbers that are no probabilities; its last "
                 "layer must be a softmax, or a sigmoid for two classes."
