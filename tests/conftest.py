@@ -241,6 +241,14 @@ def settle(page: Any) -> None:
     page.wait_for_timeout(50)
 
 
+def downloaded(page: Any, key: str) -> Path:
+    """The file behind a download button; a page that is just being drawn anew would know it no more."""
+    settle(page)
+    with page.expect_download() as download:
+        page.locator(f".st-key-{key} button").click()
+    return Path(download.value.path())
+
+
 def choose(page: Any, key: str, option: str, typed: str = "") -> None:
     """Take an option of a list; a part of the page that comes late closes the list, and it is opened again.
 

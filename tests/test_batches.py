@@ -134,9 +134,8 @@ def test_cutout_covers_at_most_its_share_with_the_mean():
     ],
 )
 def test_what_teachers_answer_is_half_of_each_target(outputs, truth, answer, smoothing, expected):
-    pictures, taught = PICTURES[:3], np.full((3, outputs), 9, np.float32)
-    taught[:] = answer
-    made = Batches(pictures, np.full(3, truth), outputs, 3, Preprocessing(10, 8), NONE, smoothing, taught=taught)
+    taught = np.tile(np.float32(answer), (3, 1))
+    made = Batches(PICTURES[:3], np.full(3, truth), outputs, 3, Preprocessing(10, 8), NONE, smoothing, taught=taught)
     np.testing.assert_allclose(made.batch(0, 0)[1], [expected] * 3, atol=1e-7)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from browser import find
-from conftest import PATIENCE, QUIET, Server, settle, until
+from conftest import PATIENCE, QUIET, Server, downloaded, settle, until
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -217,17 +217,11 @@ def test_many_photos_a_broken_one_and_a_copy(page: Any, server: Server, tmp_path
     in_order = ["again.png", "bricks.png", "broken.jpg", "cat.png", "coffee.png"]
     until(lambda: listed.evaluate_all(names) == in_order, "the files by their names")
 
-    settle(page)  # a page that is just being drawn anew knows the file no more
-    with page.expect_download() as download:
-        page.locator(".st-key-csv_many button").click()
-    lines = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+    lines = list(csv.DictReader(io.StringIO(downloaded(page, "csv_many").read_text())))
     assert [line["file"] for line in lines] == ["cat.png", "coffee.png", "bricks.png", "broken.jpg", "again.png"]
     assert lines[0]["answer"] == lines[4]["answer"]
     assert "damaged" in lines[3]["error"]
-    settle(page)  # a page that is just being drawn anew knows the file no more
-    with page.expect_download() as download:
-        page.locator(".st-key-json_many button").click()
-    content = json.loads(Path(download.value.path()).read_text())
+    content = json.loads(downloaded(page, "json_many").read_text())
     assert abs(sum(content[0]["scores"].values()) - 1) < 1e-6
     assert float(lines[0]["probability"]) == pytest.approx(max(content[0]["scores"].values()), abs=1e-6)
 

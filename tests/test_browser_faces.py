@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Server, settle, start_server, until
+from conftest import Server, downloaded, settle, start_server, until
 from PIL import Image
 from test_browser_classify import drop, numbers, param, picture, rows, said, visit, words
 
@@ -209,15 +209,13 @@ def test_inside_takes_the_face(
     until(lambda: inside(page) == pytest.approx(faces[2]["scores"], abs=1e-5), "the answer to the third face")
     until(lambda: param(page, "face") == "3", "its number in the address")
     until(lambda: traced(page) == pytest.approx(faces[2]["scores"]["happy"], abs=1e-5), "the trace of the third face")
-    settle(page)  # a page that is just being drawn anew knows the file no more
-    with page.expect_download() as download:
-        page.get_by_text("Take it away").first.click()
-        page.locator(".st-key-npy_input button").click()
+    page.get_by_text("Take it away").first.click()
+    taken = np.load(downloaded(page, "npy_input"))
     photo = images.decode(three.read_bytes())
     x, y, w, h = faces[2]["box"]
     square = face.crop(photo.pixels, face.Face((x, y, w, h), 1, ((0, 0), (1, 0)), ((0, 1), (1, 1))))
     given = read_card(network / FILE).preprocessing.picture(square)
-    assert (np.load(Path(download.value.path())) == given).all()
+    assert (taken == given).all()
 
     page.locator("[data-key=cat]").click()
     until(lambda: "No face was found in this photo" in words(page), "the sentence")
@@ -313,10 +311,7 @@ def test_many_photos_have_a_line_a_face(
     assert "in 1 photo no face was found" in words(page)
     assert len(rows(page)) == 4
     assert [one.split("|")[1] for one in rows(page)] == [*(f"three.pngface {n} of 3" for n in (1, 2, 3)), "no face.png"]
-    settle(page)  # a page that is just being drawn anew knows the file no more
-    with page.expect_download() as download:
-        page.locator(".st-key-json_many button").click()
-    first, second = json.loads(Path(download.value.path()).read_text())
+    first, second = json.loads(downloaded(page, "json_many").read_text())
     assert second == {"file": "no face.png", "faces": []}
     assert [one["box"] for one in first["faces"]] == [one["box"] for one in expected["faces"]]
     for one, other in zip(first["faces"], expected["faces"], strict=True):

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlparse
 
 import numpy as np
 import pytest
-from conftest import ROOT, Server, address, choose, open_page, settle, until
+from conftest import ROOT, Server, address, choose, downloaded, open_page, settle, until
 
 from cnnviz import display, samples
 from cnnviz.cards import read_card
@@ -276,9 +276,7 @@ def test_what_is_taken_away_is_what_keras_computes(page: Any, server: Server) ->
     settle(page)
     expected = computed("astronaut")
     for key, layers in (("npy_layer", ["block_2_add"]), ("npz_all", list(expected))):
-        with page.expect_download() as download:
-            page.locator(f".st-key-{key} button").click()
-        found = np.load(download.value.path())
+        found = np.load(downloaded(page, key))
         for layer in layers:
             values = found if key == "npy_layer" else found[layer]
             np.testing.assert_allclose(values, expected[layer], rtol=1e-4, atol=1e-4, err_msg=layer)

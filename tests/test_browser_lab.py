@@ -1,6 +1,5 @@
 """In a real browser: what the Kernel lab's microscope shows is what conv2d computes, by mouse and by keyboard."""
 
-import io
 import math
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from conftest import Server, address, choose, open_page, settle, until
+from conftest import Server, address, choose, downloaded, open_page, settle, until
 from PIL import Image
 
 from cnnviz import display, filters, kernels, road, samples
@@ -525,13 +524,8 @@ def test_arrays_and_pictures_can_be_taken_away(page: Any, server: Server) -> Non
     page.locator(".st-key-take button").first.click()
     walked = walk({"size": "32"}, {})
     for key, values in (("feature_map", walked.feature_map), ("pooled", walked.pooled)):
-        settle(page)  # a page that is just being drawn anew knows the file no more
-        with page.expect_download() as got:
-            page.locator(f".st-key-npy_{key} button").click()
-        np.testing.assert_array_equal(np.load(got.value.path()), values)
-        with page.expect_download() as got:
-            page.locator(f".st-key-png_{key} button").click()
-        picture = Image.open(io.BytesIO(Path(got.value.path()).read_bytes()))
+        np.testing.assert_array_equal(np.load(downloaded(page, f"npy_{key}")), values)
+        picture = Image.open(downloaded(page, f"png_{key}"))
         assert picture.size == (values.shape[1], values.shape[0])
         scale = display.signed_scale(display.limit(walked.feature_map))
         np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), display.colored(values, scale))
