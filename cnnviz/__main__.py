@@ -76,7 +76,7 @@ def classify(photos: tuple[str, ...], name: str, as_json: bool) -> None:
             if as_json:
                 click.echo(json.dumps({"file": row.name, **_answer(row)}, ensure_ascii=False))
             elif row.error:
-                click.echo(row.error, err=True)
+                click.echo(_in_folder(row.name, row.error), err=True)
             else:
                 click.echo("\n".join(_answer_lines(row, brief=advised)))
                 advised, most = advised or row.faces == (), max(most, len(row.faces or ()))
@@ -94,6 +94,12 @@ def _answer(row: Row) -> dict[str, Any]:
     if row.faces is None:
         return {"scores": row.scores, "sure": row.sure}
     return {"faces": [{"box": one.box, "scores": one.scores, "sure": one.sure} for one in row.faces]}
+
+
+def _in_folder(file: str, sentence: str) -> str:
+    """The sentence with the file's folder, which it may lack; files of the same name can lie in several."""
+    last = Path(file).name
+    return file.removesuffix(last) + sentence if sentence.startswith(last) else sentence
 
 
 def _answer_lines(row: Row, brief: bool) -> list[str]:
