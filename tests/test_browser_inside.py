@@ -32,11 +32,12 @@ def model() -> Any:
 
 
 @cache
-def computed(sample: str) -> dict[str, Any]:
-    """Layer -> what it gives on a sample, by Keras."""
+def computed(sample: str, mirrored: bool = False) -> dict[str, Any]:
+    """Layer -> what it gives on a sample or on its mirror image, by Keras."""
     card = read_card(ROOT / "models" / "objects" / "card.json")
     every, names = model()
-    outputs = every.predict_on_batch(card.preprocessing(samples.photo(sample).pixels)[np.newaxis])
+    inputs = card.preprocessing(samples.photo(sample).pixels)[np.newaxis]
+    outputs = every.predict_on_batch(inputs[:, :, ::-1] if mirrored else inputs)
     return {name: np.asarray(output)[0] for name, output in zip(names, outputs, strict=True)}
 
 
@@ -270,11 +271,12 @@ def test_a_click_on_a_cell_holds_it_in_the_address_and_opens_its_sum(page: Any, 
     assert float(made.get_attribute("data-value")) == pytest.approx(total, rel=1e-4, abs=1e-5)
 
 
-def test_what_is_taken_away_is_what_keras_computes(page: Any, server: Server) -> None:
-    open_inside(page, server, layer="block_2_add")
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_what_is_taken_away_is_what_keras_computes(page: Any, server: Server, mirrored: bool) -> None:
+    open_inside(page, server, layer="block_2_add", mirror="1" if mirrored else "")
     page.locator(".st-key-take button").first.click()
     settle(page)
-    expected = computed("astronaut")
+    expected = computed("astronaut", mirrored)
     for key, layers in (("npy_layer", ["block_2_add"]), ("npz_all", list(expected))):
         found = np.load(downloaded(page, key))
         for layer in layers:
