@@ -34,7 +34,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/.app: requirements.txt | $(BIN)/python
-	@echo "Installing what the app needs into .venv (once; a minute or two)"
+	@echo "Installing what the app needs into .venv (once; a few minutes)"
 	@$(PIP) -r requirements.txt
 	@touch $@
 

@@ -175,7 +175,7 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
 @main.command()
 @click.option("--architecture", default="tiny", show_default=True, help="A preset's name, or a file with its layers.")
 @click.option("--data", "source", default="", help="A folder, a zip, a csv, or a built-in name such as drawn-faces.")
-@click.option("--out", default="", help="The run's directory; otherwise a new one in runs/.")
+@click.option("--out", default="", help="The run's directory; otherwise a new one where the app's lie.")
 @click.option("--labels", default="", help="Only these classes, in this order, with commas between.")
 @click.option("--size", type=int, help="Side of the network's input in pixels, where it is not the preset's own.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out from its last whole epoch.")
@@ -200,7 +200,7 @@ def train(architecture: str, source: str, out: str, labels: str, size: int | Non
             if size is not None:
                 config = config.changed(preprocessing=_sized(config.input(), size))
             _allowed(config)
-            run = record.create(Path("runs"), config, path=Path(out) if out else None)
+            run = record.create(record.home(), config, path=Path(out) if out else None)
     except _FAULTS as error:
         raise SystemExit(_sentence(error, False, source)) from None
     click.echo(f"Run: {run.path}")
@@ -232,18 +232,20 @@ def train(architecture: str, source: str, out: str, labels: str, size: int | Non
 @click.option("--model", "name", required=True, help="The name of a shipped network, or a run's directory.")
 @click.option("--data", "source", required=True, help="A folder, a zip, a csv, or a built-in name.")
 @click.option(
+    "--mirror/--no-mirror",
     "--flip/--no-flip",
+    "mirror",
     default=None,
     help="With the mean over a picture and its mirror image, or without; else as its card says.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def evaluate(name: str, source: str, flip: bool | None, as_json: bool) -> None:
+def evaluate(name: str, source: str, mirror: bool | None, as_json: bool) -> None:
     """Score a network: on its own data set's test pictures, or on every picture of another."""
     _load_keras()
     from cnnviz.training.evaluate import evaluate as score  # noqa: PLC0415
 
     try:
-        result = score(name, source, _progress(), flip)
+        result = score(name, source, _progress(), mirror)
     except _FAULTS as error:
         raise SystemExit(_sentence(error, as_json, source)) from None
     if as_json:

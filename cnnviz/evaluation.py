@@ -171,7 +171,7 @@ def scores(probabilities: ArrayLike, truth: ArrayLike, labels: Sequence[str], un
 def wilson(right: int, n: int, confidence: float = 0.95) -> Interval:
     """The interval of a share: right of n, 0..1 (Wilson 1927, score interval without continuity correction).
 
-    Centre (p + z²/2n) / (1 + z²/n), half width z·√(p(1−p)/n + z²/4n²) / (1 + z²/n). ValueError where n is 0.
+    Center (p + z²/2n) / (1 + z²/n), half width z·√(p(1−p)/n + z²/4n²) / (1 + z²/n). ValueError where n is 0.
     """
     if not 0 <= right <= n or n < 1:
         raise ValueError(f"{right} right of {n} is no share; expected 0 to n right, and n at least 1.")

@@ -18,7 +18,8 @@ LONG_SIDE = 640  # pixels of what the finder is shown
 MOST = 40  # faces that are answered in one photo
 NONE_FOUND = (
     "No face was found in this photo; try one where a face looks towards the camera, stands upright (a "
-    "photo that lies on its side can be turned first), is at least about 20 pixels wide, and is not covered."
+    "photo that lies on its side can be turned first), is not covered, and is large enough: about 20 pixels wide, and "
+    "in a large photo 3 % of its longer side."
 )
 MANY = f"At most {MOST} faces are answered in one photo; of more these are the surest to be faces."
 NOTE = "The expression in this picture, not a feeling."

@@ -135,7 +135,7 @@ def broken_list(root: Path) -> Path:
         (lambda root: root / "nothing", ["--leave-out", "copies"], "There is no kind"),  # said before anything is read
         (lambda root: root / "pets", ["--leave-out", "imbalance"], "The finding imbalance is about the data set as"),
         (lambda _: "digits", ["--leave-out", "near-copies"], "digits is no file or folder"),
-        (lambda _: "cifar10", [], "cifar10 is fetched from the network"),
+        (lambda _: "cifar10", [], "cifar10 is fetched from the Internet"),
         (lambda _: "", [], "No data set was named"),
     ],
     ids=["missing", "../", "columns", "empty", "list", "kind", "kind first", "whole", "built-in", "network", "no name"],

@@ -132,7 +132,7 @@ def test_a_network_trained_to_answer_with_the_mirror_image_is_scored_so_and_eval
         done = cnnviz(folder, "evaluate", "--model", "both", "--data", "drawn-faces", "--json", *words)
         return json.loads(done.stdout)
 
-    for score, asked in ((made["scores"]["test"], ()), (made["scores"]["without_mirror"], ("--no-flip",))):
+    for score, asked in ((made["scores"]["test"], ()), (made["scores"]["without_mirror"], ("--no-mirror",))):
         found = again(*asked)
         assert found["confusion"] == score["confusion"]
         assert found["log_loss"] == pytest.approx(score["log_loss"], rel=1e-4)

@@ -345,7 +345,7 @@ def test_what_the_queue_refuses_is_said_under_the_button(monkeypatch):
 
 
 def test_data_that_must_be_fetched_says_so():
-    assert "fetched from the network" in text(opened(TRAIN, data="cifar10"))
+    assert "fetched from the Internet" in text(opened(TRAIN, data="cifar10"))
 
 
 def test_changes_are_shown_on_the_same_pictures_each_time():
@@ -531,7 +531,7 @@ def test_the_box_of_consent_stands_above_the_button_and_its_sentence_between_the
 
 
 def test_nothing_is_stored_without_consent(submitted: list[Run], tmp_path: Path):
-    assert "It stays in this app’s memory until you train with it." in text(opened(TRAIN, data="own"))
+    assert "It stays in this app’s memory, and is forgotten" in text(opened(TRAIN, data="own"))
     app = with_zip(zipped(PETS))
     assert "Picked: pets.zip" in text(app)
     assert "24 pictures: cats: 12 · dogs: 12" in text(app)

@@ -8,12 +8,22 @@ import pytest
 
 from cnnviz import files
 from cnnviz.training.config import TrainingConfig
-from cnnviz.training.record import RecordError, Run, create, find, runs
+from cnnviz.training.record import RecordError, Run, create, find, home, runs
 
 
 @pytest.fixture
 def run(tmp_path) -> Run:
     return create(tmp_path, TrainingConfig("drawn-shapes"), owner="a" * 32)
+
+
+@pytest.mark.parametrize(("said", "expected"), [(None, "here/runs"), ("", "here/runs"), ("runs/2", "here/runs/2")])
+def test_runs_lie_where_the_environment_says(said, expected, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.delenv("CNNVIZ_RUNS", raising=False)
+    if said is not None:
+        monkeypatch.setenv("CNNVIZ_RUNS", said)
+    assert home() == tmp_path / expected
 
 
 def test_a_new_run_is_queued_and_only_its_user_may_look(run):

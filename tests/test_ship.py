@@ -13,6 +13,7 @@ from cnnviz.cards import FILE, Card, read_card, write_card
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "ship.py"
 LOOK = {"date": "2026-01-02", "what": "as on the pages", "accuracy": 0.5}
 OLD = LOOK | {"what": "an earlier network, as on the pages"}
+FURTHER = LOOK | {"what": "a further network, not taken"}
 KNOWN = {"ab" * 16: "a row of its data"}
 
 
@@ -36,15 +37,15 @@ def test_what_the_card_before_knew_of_looks_and_known_pictures_stays(
     before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if before:
-        data, scores = {**CARD.data, "not_scored_on": KNOWN}, {**CARD.scores, "looks": [LOOK]}
+        data, scores = {**CARD.data, "not_scored_on": KNOWN}, {**CARD.scores, "looks": [LOOK, FURTHER]}
         put(tmp_path / "models" / "pets", replace(CARD, name="pets", data=data, scores=scores), b"old")
     run = put(tmp_path / "run", replace(CARD, name="20260102-030405-0123abcd"))
-    look = ("--look", "2026-02-03", "as on the pages", "0.6667")
+    look = ("--look", "2026-02-03", "this network, as on the pages", "0.6667")
     card = ship(monkeypatch, run, tmp_path / "models", *look, "--not-for", "Horses.", "--licence", "none")
-    new = {"date": "2026-02-03", "what": "as on the pages", "accuracy": 0.6667}
-    assert card.scores["looks"] == ([OLD, new] if before else [new])
+    new = {"date": "2026-02-03", "what": "this network, as on the pages", "accuracy": 0.6667}
+    assert card.scores["looks"] == ([OLD, FURTHER, new] if before else [new])
     again = ship(monkeypatch, run, tmp_path / "models")
-    assert again.scores["looks"][:-1] == ([OLD] if before else [])  # said once
+    assert again.scores["looks"][:-1] == ([OLD, FURTHER] if before else [])  # said once
     assert again.scores["looks"][-1] == new | {"what": "an earlier network, as on the pages"}
     assert card.data.get("not_scored_on") == (KNOWN if before else None)
     assert (card.name, card.title, card.data["licence"]) == ("pets", "Pets", "none")

@@ -428,7 +428,7 @@ def test_many_classes_and_many_names_shown_alike_take_no_quadratic_time() -> Non
         ("pipe", "pipe is no data set"),
         ("pipe.zip", "pipe.zip is no data set"),
         ("pipe.csv", "pipe.csv is no data set"),
-        ("mnist", "mnist is fetched from the network"),
+        ("mnist", "mnist is fetched from the Internet"),
     ],
 )
 def test_what_is_no_data_set_gets_one_sentence(

@@ -1,8 +1,8 @@
 """Score the face finder on photos with a known face, beside OpenCV's Haar cascade: `python tools/evaluate_faces.py`.
 
 With `--network NAME` a network for faces is scored on the same photos, with faces found here, as its card says or with
-`--flip` or `--no-flip`; with `--mark` its card is told the score, and which of them show what it was made with, so that
-`cnnviz evaluate` leaves these out.
+`--mirror` or `--no-mirror`; with `--mark` its card is told the score, and which of them show what it was made with, so
+that `cnnviz evaluate` leaves these out.
 
 Reads ../shared/data/happysad (manifest.csv: the box of each photo's one face of 40 pixels or more) and, for false
 alarms, ../shared/data/catsdogs. A finding is right where it overlaps that box by an IoU of 0.5 or more, or (a second
@@ -164,7 +164,7 @@ def _share(part: int, whole: int) -> str:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """A photo with its class, and the square round its largest face, or None where none is found."""
 
     file: str
@@ -174,7 +174,7 @@ class Labelled:
     square: Pixels | None
 
 
-def labelled(folder: Path) -> Iterator[Labelled]:
+def labeled(folder: Path) -> Iterator[Labeled]:
     """All photos but those that are in FER2013."""
     with (folder / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -182,7 +182,7 @@ def labelled(folder: Path) -> Iterator[Labelled]:
         pixels = read(folder / row["file"])
         faces = found(pixels)
         square = crop(pixels, faces[largest([face.box for face in faces])]) if faces else None
-        yield Labelled(row["file"], row["kind"], row["label"], digest(pixels), square)
+        yield Labeled(row["file"], row["kind"], row["label"], digest(pixels), square)
 
 
 def score_network(name: str, asked: bool | None, mark: bool) -> None:
@@ -194,12 +194,12 @@ def score_network(name: str, asked: bool | None, mark: bool) -> None:
     folder = find_network(name)
     model: Any = fitting.load(folder / "model.keras")
     card = read_card(folder / FILE)
-    flip = card.mirror if asked is None else asked
-    photos = list(labelled(PACKS / "happysad"))
+    mirror = card.mirror if asked is None else asked
+    photos = list(labeled(PACKS / "happysad"))
     known = {one.digest: f"{one.file}: {IN_FER2013[one.file]}" for one in photos if one.file in IN_FER2013}
     photos = [one for one in photos if one.file not in IN_FER2013]
-    print(f"{card.title} on {len(photos)} photos of happysad, less {len(known)} that are in FER2013; flip: {flip}")
-    halves: dict[str, Callable[[Labelled], bool]] = {
+    print(f"{card.title} on {len(photos)} photos of happysad, less {len(known)} that are in FER2013; mirror: {mirror}")
+    halves: dict[str, Callable[[Labeled], bool]] = {
         "all": lambda _: True,
         "odd numbers, on which the finder was not chosen": lambda one: _number(one.file) % 2 == 1,
         "even numbers, on which it was": lambda one: _number(one.file) % 2 == 0,
@@ -210,7 +210,7 @@ def score_network(name: str, asked: bool | None, mark: bool) -> None:
         chosen = [one for one in photos if belongs(one)]
         seen = [one for one in chosen if one.square is not None]
         pictures = np.stack([card.preprocessing.picture(one.square) for one in seen if one.square is not None])
-        answers = probabilities(model, pictures, card.preprocessing, flip=flip)
+        answers = probabilities(model, pictures, card.preprocessing, flip=mirror)
         none = [sum(one.label == label and one.square is None for one in chosen) for label in card.labels]
         scores = evaluation.scores(answers, [card.labels.index(one.label) for one in seen], card.labels, none)
         print(f"{half}:", *scores.lines(), sep="\n  ")
@@ -231,17 +231,17 @@ def _number(file: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="")
-    parser.add_argument("--flip", action=argparse.BooleanOptionalAction, help="else as the card says")
+    parser.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="else as the card says")
     parser.add_argument("--mark", action="store_true")
     given = parser.parse_args()
     if not allowed(HERE, os.environ):
         raise SystemExit(OFF)
     if not (PACKS / "happysad").is_dir():
         raise SystemExit("There is no pack happysad in ../shared/data beside this project.")
-    if given.flip is not None and given.mark:
-        raise SystemExit("The card has the score of the answers that the pages give; leave --flip and --no-flip out.")
+    if given.mirror is not None and given.mark:
+        raise SystemExit("The card has the score of the answers that pages give; leave --mirror and --no-mirror out.")
     if given.network:
-        score_network(given.network, given.flip, given.mark)
+        score_network(given.network, given.mirror, given.mark)
     else:
         score_finders()
 

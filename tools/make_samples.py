@@ -2,7 +2,7 @@
 
 Run `python tools/make_samples.py` in the project's folder; only the photographs need scikit-image (pip install
 scikit-image), and nothing else in the project does. sample_images/CREDITS.md, written by hand, says where each
-picture comes from and under which licence: a new picture needs its row there.
+picture comes from and under which license: a new picture needs its row there.
 """
 
 import hashlib
@@ -216,8 +216,8 @@ class Card:
         return self.draw.__name__
 
 
-# Only files that scikit-image itself declares CC0 or public domain. Left out: page, moon and coins (no licence named),
-# rocket (its source page says non-commercial), hubble_deep_field (also published under a licence that asks for credit).
+# Only files that scikit-image itself declares CC0 or public domain. Left out: page, moon and coins (no license named),
+# rocket (its source page says non-commercial), hubble_deep_field (also published under a license that asks for credit).
 PHOTOGRAPHS = [
     Photograph(
         "astronaut",
@@ -315,10 +315,10 @@ def photograph(wanted: Photograph, folder: Path) -> Image.Image:
     """The photograph, RGB or grey, at its size here and without metadata (all are sRGB). Raises SampleError."""
     path = folder / wanted.source
     data = path.read_bytes() if path.is_file() else b""
-    # Another version may hold another picture under the same name, with another licence: it has happened to camera.png.
+    # Another version may hold another picture under the same name, with another license: it has happened to camera.png.
     if not hashlib.sha256(data).hexdigest().startswith(wanted.sha256):
         raise SampleError(
-            f"This scikit-image has no {wanted.source}, or another picture under that name, but its licence was "
+            f"This scikit-image has no {wanted.source}, or another picture under that name, but its license was "
             "checked in version 0.26.0: run `pip install scikit-image==0.26.0`, then this script again."
         )
     with Image.open(path) as opened:

@@ -44,7 +44,7 @@ def main() -> None:
     training = {**card.training, **({"started_from": given.started_from} if given.started_from else {})}
     score = card.test.words()
     looks = [
-        {**look, "what": f"an earlier network, {look['what'].removeprefix('an earlier network, ')}"}
+        {**look, "what": _of_earlier(look["what"])}
         for look in (before.scores.get("looks", []) if before is not None else [])
     ]
     looks += [{"date": date, "what": what, "accuracy": float(accuracy)} for date, what, accuracy in given.look]
@@ -54,6 +54,14 @@ def main() -> None:
     )
     write_card(card, folder / FILE)
     print(f"{folder.name}: {score}")
+    if card.task == "face":
+        print(f"Now score it on whole photos: python tools/evaluate_faces.py --network {given.name} --mark")
+
+
+def _of_earlier(what: str) -> str:
+    """What was looked at, as the card of the network after it says so."""
+    what = what.removeprefix("this network, ")
+    return what if what.startswith(("an earlier ", "a further ", "one more ")) else f"an earlier network, {what}"
 
 
 if __name__ == "__main__":

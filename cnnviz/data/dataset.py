@@ -1,4 +1,4 @@
-"""A data set: labelled pictures that are read one at a time, wherever they come from."""
+"""A data set: labeled pictures that are read one at a time, wherever they come from."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled pictures. Nothing is held in memory but names: pictures are read when asked for.
+    """Labeled pictures. Nothing is held in memory but names: pictures are read when asked for.
 
     name: short, for the card ("fer2013", the folder's name).
     labels: the classes, in the order of a network's outputs; unique.

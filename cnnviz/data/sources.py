@@ -35,7 +35,7 @@ def open_dataset(spec: str | Path, number: int | None = None, seed: int = 0) -> 
     if spec in BUILT_IN:
         return _built_in(str(spec), number, seed)
     if spec in FETCHED:
-        raise DataError(f"{spec} is fetched from the network and cannot be opened here; train or evaluate with it.")
+        raise DataError(f"{spec} is fetched from the Internet and cannot be opened here; train or evaluate with it.")
     if not str(spec).strip():
         raise DataError(f"No data set was named; give {WANTED}.")
     return _chosen(_at_path(Path(spec)), number, seed)

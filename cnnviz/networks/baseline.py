@@ -41,7 +41,7 @@ def numbers(pictures: Pixels) -> NDArray[np.float64]:
             high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
             rows[:, 1] = (high - low).mean(axis=(1, 2))
         rows[:, 2] = luma.std(axis=(1, 2))
-    return found.round(9)  # a plain picture has contrast 0, not 1e-14, which standardising would blow up
+    return found.round(9)  # a plain picture has contrast 0, not 1e-14, which standardizing would blow up
 
 
 def baseline(
@@ -50,7 +50,7 @@ def baseline(
     """The accuracy, 0..1, on test pictures of a multinomial logistic regression on `numbers`.
 
     Pictures: uint8 (n, h, w, 1 or 3), as the network would get them but not yet scaled. Labels: whole numbers (n,). The
-    three numbers are standardised by mean and deviation of the train pictures; the regression has scikit-learn's usual
+    three numbers are standardized by mean and deviation of the train pictures; the regression has scikit-learn's usual
     L2 penalty (C = 1). With one class among the train labels, the answer is always that class. A network that is hardly
     better than this has learned light and color of the photos, not their content. Loads scikit-learn, which takes
     seconds. ValueError with a sentence for arrays that do not fit.

@@ -71,10 +71,10 @@ def _allowed(card: Card) -> bool:
     return card.task != "face" or face.allowed(face.HERE, os.environ)
 
 
-def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: bool | None = None) -> Evaluation:
+def evaluate(name: str, data: str, say: Callable[[str, int, int], None], mirror: bool | None = None) -> Evaluation:
     """Score a network on a data set. DataError, CardError or ImageError with a sentence; loads Keras.
 
-    flip: with the mean over a picture and its mirror image, or without; None: as the card says.
+    mirror: with the mean over a picture and its mirror image, or without; None: as the card says.
     """
     folder = find_network(name)
     card = read_card(folder / FILE)
@@ -104,7 +104,7 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], flip: b
         raise DataError(
             f"{folder.name}/model.keras cannot be read; train the network again, or copy it anew."
         ) from None
-    mirror = card.mirror if flip is None else flip
+    mirror = card.mirror if mirror is None else mirror
     try:
         answers = probabilities(
             model,

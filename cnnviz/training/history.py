@@ -126,7 +126,7 @@ class History:
     def curve(self) -> Curve:
         """The points to draw, at most MOST_POINTS.
 
-        Longer curves are thinned to means over as many neighbours as needed, weighted by the steps that each covers, so
+        Longer curves are thinned to means over as many neighbors as needed, weighted by the steps that each covers, so
         a peak shorter than that is flattened; the newest point stays as it is.
         """
         return _thinned(self.all_steps, MOST_POINTS)

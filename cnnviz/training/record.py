@@ -155,6 +155,11 @@ class Run:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+def home() -> Path:
+    """The directory of all runs: the environment's CNNVIZ_RUNS, else ./runs."""
+    return Path(os.environ.get("CNNVIZ_RUNS") or "runs").absolute()
+
+
 def create(root: Path, config: TrainingConfig, owner: str = "", path: Path | None = None) -> Run:
     """A new run in state "queued", in `path` or in a new directory under `root`, for its user's eyes only (0700).
 

@@ -26,7 +26,8 @@ _NOT_FOR = (
 )
 _NOT_FOR_FACES = (
     "Reading real people: an expression is not a feeling, and in the EU inferring emotions at school or at work is "
-    "forbidden (AI Act, Art. 5(1)(f)). Never tested by age, sex, skin color or camera."
+    "forbidden (AI Act, Art. 5(1)(f)). Never tested by age, sex, skin color or camera, since its data do not say whose "
+    "faces they are."
 )
 
 

@@ -168,7 +168,7 @@ def facts(card: Card, brief: bool = False) -> str:
         ("Others on this data", references(card)),
         ("Looked at the test pictures", _looks(card)),
         ("Whole photos", _photos(card)),
-        ("Calibration error", "" if card.test is None else number(card.test.calibration_error, 3)),
+        ("Calibration error", _calibration(card)),
         ("Trained by", card.training["command"] + _stopped(card)),
         ("Started from", str(card.training.get("started_from", ""))),
         ("Trained on", card.training["device"]),
@@ -176,6 +176,12 @@ def facts(card: Card, brief: bool = False) -> str:
         ("Not for", card.not_for),
     ]
     return markup.pairs([(name, value) for name, value in rows if value and (not brief or name in _BRIEF)])
+
+
+def _calibration(card: Card) -> str:
+    if card.test is None:
+        return ""
+    return f"{number(card.test.calibration_error, 3)}: how far probabilities are from the share that is right"
 
 
 def _stopped(card: Card) -> str:

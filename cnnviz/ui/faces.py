@@ -37,7 +37,7 @@ def find(photo: Photo, part: str) -> tuple[Face, ...] | str:
 def warm() -> None:
     """Have the finder made ready once the engine is, in the background and in short turns; nothing the second time.
 
-    For pages where a photo with faces may come: the first one would else wait for a second and a half.
+    For pages where a photo with faces may come: the first one would else wait for about a second (docs/faces.md).
     """
     if frame.faces() and _warming.acquire(blocking=False):  # never given back: once a server
         threading.Thread(target=_warm, name="cnnviz faces", daemon=True).start()

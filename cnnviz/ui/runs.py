@@ -2,7 +2,6 @@
 
 import atexit
 import errno
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -38,17 +37,12 @@ _queue: Queue | None = None
 _lock = threading.Lock()
 
 
-def root() -> Path:
-    """The directory of all runs: the environment's CNNVIZ_RUNS, else ./runs."""
-    return Path(os.environ.get("CNNVIZ_RUNS") or "runs").absolute()
-
-
 def queue() -> Queue:
     """The queue of this process, made at the first call and closed when the process ends."""
     global _queue  # noqa: PLW0603 - one a process, whatever module cache a page has
     with _lock:
         if _queue is None:
-            _queue = Queue(root())
+            _queue = Queue(record.home())
             atexit.register(_queue.close)
         return _queue
 
@@ -56,7 +50,7 @@ def queue() -> Queue:
 def find(run_id: str, owner: str) -> tuple[Run, State]:
     """The owner's run of this id and its state; RecordError in the same words if there is none or it is another's."""
     try:
-        run = record.find(root(), run_id)
+        run = record.find(record.home(), run_id)
     except RecordError:
         raise RecordError(_NOT_HERE) from None
     state = run.state()
@@ -78,7 +72,7 @@ class Listed:
 def of_owner(owner: str) -> list[Listed]:
     """The owner's runs, newest first; what cannot be read is passed over."""
     found = []
-    for run in record.runs(root()):
+    for run in record.runs(record.home()):
         try:
             state = run.state()
         except RecordError:

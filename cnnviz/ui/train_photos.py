@@ -9,7 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from cnnviz.data import cleaning
 from cnnviz.data.archive import MAX_ARCHIVE_BYTES
 from cnnviz.data.dataset import SPLITS
-from cnnviz.training import pictures
+from cnnviz.training import pictures, record
 from cnnviz.training.config import TrainingConfig
 from cnnviz.training.record import Run
 from cnnviz.ui import frame, runs
@@ -20,7 +20,7 @@ CONSENT = (
     "I agree: the pictures are stored, at the network’s input size, in this run’s folder on this computer. They go "
     "with the run, or after 7 days."
 )
-_UNTIL = "It stays in this app’s memory until you train with it."
+_UNTIL = "It stays in this app’s memory, and is forgotten when the page has not been used for an hour."
 _MOST_NAMES = 30  # files named under a finding
 _REMEDY = " Turn on “Count rare classes more” under More settings, or add pictures."
 _ALWAYS = ("unreadable", "two-labels")  # what the split leaves out by itself
@@ -170,7 +170,7 @@ def store(owner: str, config: TrainingConfig, say: Callable[[int, int], None]) -
     upload = ZIPS.get(owner)
     assert upload is not None
     dataset, split = upload.divided(left_out(upload), config.seed)
-    bounds, root = runs.queue().bounds, runs.root()
+    bounds, root = runs.queue().bounds, record.home()
     count = sum(len(getattr(split, side)) for side in SPLITS)
     bounds.own(root, owner, count, pictures.size_of(count, config.input()))
 

@@ -15,7 +15,7 @@ from cnnviz.data.split import FRACTIONS
 from cnnviz.images import ImageError, Pixels
 from cnnviz.layers import LayerError
 from cnnviz.presets import PRESETS
-from cnnviz.training import pictures
+from cnnviz.training import pictures, record
 from cnnviz.training.batches import augment
 from cnnviz.training.bounds import fits
 from cnnviz.training.config import DRAWN, TO_DRAW, Augmentation, TrainingConfig
@@ -76,7 +76,7 @@ def show_data(owner: str, config: TrainingConfig, wrong: list[str]) -> int:
     """
     if config.data in _FETCHED:
         count, number, size = _FETCHED[config.data]
-        st.caption(f"{number} pictures of {count} kinds. They are fetched from the network once, {size}.")
+        st.caption(f"{number} pictures of {count} kinds. They are fetched from the Internet once, {size}.")
         return count
     if not config.data:
         return _show_own(owner, config, wrong)
@@ -111,7 +111,7 @@ def _show_own(owner: str, config: TrainingConfig, wrong: list[str]) -> int:
             sides = [len(part) for part in parts]
             counts = Counter(label[name] for part in parts for name, _ in part)
             size = pictures.size_of(sum(sides), config.input())
-            runs.queue().bounds.own(runs.root(), owner, sum(sides), size)
+            runs.queue().bounds.own(record.home(), owner, sum(sides), size)
         except (DataError, QueueError) as error:
             fault = str(error)
     left = len(dataset) - counts.total()
