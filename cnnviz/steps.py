@@ -240,9 +240,9 @@ class Walk:
     """A trail as a page shows it: its places and their names, and the step at its end; all empty for no trail.
 
     problem: a sentence where the trail was cut, since it led to places that the network does not have. starts: the
-    place of each class in the answer, in the order of the labels. chosen: the class that the trail began at, or the
-    likeliest. map: of the step's own channel, None for a vector. input: the node that the picture goes into. reached:
-    for a pixel, what it reaches.
+    place of each class in the answer, in the order of the labels. probabilities: of the classes; None where the answer
+    ends without softmax or sigmoid. chosen: the class that the trail began at, or the likeliest. map: of the step's own
+    channel, None for a vector. input: the node that the picture goes into. reached: for a pixel, what it reaches.
     """
 
     trail: tuple[Place, ...]
@@ -251,7 +251,7 @@ class Walk:
     problem: str
     starts: tuple[Place, ...]
     labels: tuple[str, ...]
-    probabilities: tuple[float, ...]
+    probabilities: tuple[float, ...] | None
     chosen: int
     input: str
     map: Map | None = None

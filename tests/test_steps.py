@@ -114,7 +114,9 @@ def test_a_step_in_a_sentence(made: Step, words: str) -> None:
     assert sentence.endswith(words), sentence
 
 
-def message(made: Step | None, lit: Map | None = None) -> tuple[dict, bytes]:
+def message(
+    made: Step | None, lit: Map | None = None, shares: tuple[float, ...] | None = (0.2, 0.8)
+) -> tuple[dict, bytes]:
     trail = () if made is None else (made.place,)
     walk = Walk(
         trail,
@@ -123,7 +125,7 @@ def message(made: Step | None, lit: Map | None = None) -> tuple[dict, bytes]:
         "",
         (Place("s", (0,)), Place("s", (1,))),
         ("a", "b"),
-        (0.2, 0.8),
+        shares,
         1,
         "in",
         lit,
@@ -156,10 +158,20 @@ def test_a_window_s_values_and_weights_are_sent_bit_for_bit() -> None:
     assert header["map"]["cells"] == [4, 6]
 
 
-def test_without_a_trail_the_classes_are_sent_the_likeliest_first() -> None:
-    header, _ = message(None)
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ((0.2, 0.8), [("b", 0.8), ("a", 0.2)]),
+        ((0.0, np.nan), [("b", "NaN"), ("a", 0)]),
+        (None, [("a", None), ("b", None)]),
+    ],
+)
+def test_without_a_trail_the_classes_are_sent_the_likeliest_first(
+    shares: tuple[float, ...] | None, expected: list[tuple[str, float | str | None]]
+) -> None:
+    header, _ = message(None, shares=shares)
     assert header["step"] is None
-    assert [start["name"] for start in header["starts"]] == ["b", "a"]
+    assert [(start["name"], start["probability"]) for start in header["starts"]] == expected
     assert (header["chosen"], header["start"]) == ("b", "s:1")
 
 

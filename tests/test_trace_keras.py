@@ -457,6 +457,40 @@ def test_a_vector_s_number_may_stand_as_a_cell_of_one_row_and_column() -> None:
     assert walk.titles == ("dense 1, deer",)
 
 
+@pytest.mark.parametrize(
+    ("units", "ends", "off", "told"),
+    [
+        (3, "softmax", (), True),
+        (3, "softmax", ("last",), False),
+        (3, None, (), False),
+        (1, "sigmoid", (), True),
+        (1, "sigmoid", ("last",), False),
+    ],
+)
+def test_an_answer_has_probabilities_only_where_it_ends_with_what_makes_them(
+    units: int, ends: str | None, off: tuple[str, ...], told: bool
+) -> None:
+    import keras
+    from keras import layers
+
+    inside = net("inside")
+    scenes = net("scene")
+
+    given = keras.Input((6, 6, 1))
+    model = randomized(keras.Model(given, layers.Dense(units, ends, name="last")(layers.Flatten()(given))), 4)
+    one = scene(model, Preprocessing(6, 6, "grey"), LABELS if units == 3 else LABELS[:2], Look(linear=off))
+    numbers = one.arrays["last"].ravel()
+    places, shares, chosen = scenes.answer(one)
+    assert [place.index for place in places] == ([(0,), (1,), (2,)] if units == 3 else [(0,), (0,)])
+    assert (shares is not None) is told
+    if shares is not None:
+        assert shares == pytest.approx(numbers if units == 3 else [1 - numbers[0], numbers[0]], abs=1e-6)
+        assert sum(shares) == pytest.approx(1, abs=1e-6)
+    between = 0.5 if told else 0
+    assert chosen == (int(numbers.argmax()) if units == 3 else int(numbers[0] > between))
+    assert inside.likeliest(numbers if shares is None else np.array(shares)) == chosen
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_numbers_that_are_not_finite_are_shown_as_what_they_are(value: float) -> None:
     import keras
@@ -484,7 +518,7 @@ def test_numbers_that_are_not_finite_are_shown_as_what_they_are(value: float) ->
 
 def _walk(one: Any, step: Step) -> steps.Walk:
     scenes = net("scene")
-    starts, probabilities = (found[:3] for found in scenes.answer(one))
+    starts, probabilities = (found and found[:3] for found in scenes.answer(one)[:2])
     lit = scenes.map_of(one, step.place)
     return steps.Walk((step.place,), (step.title,), step, "", starts, LABELS, probabilities, 0, "input", lit)
 

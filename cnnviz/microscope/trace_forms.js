@@ -234,8 +234,8 @@ function startsOf(now, go) {
   const made = make("div", "starts")
   made.append(make("span", "caption", "Click a number on this page to see how it was made, or start from an answer:"))
   for (const { name, probability, place } of now.starts) {
-    const button = make("button", "start", `${name} ${percent(probability)}`)
-    button.title = exactPercent(probability)
+    const button = make("button", "start", probability === null ? name : `${name} ${percent(probability)}`)
+    if (probability !== null) button.title = exactPercent(probability)
     button.onclick = () => go(place)
     made.append(button)
   }

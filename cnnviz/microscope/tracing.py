@@ -56,7 +56,8 @@ def message(block: str, walk: Walk, plane: str) -> bytes:
         arrays.append(array)
         return sum(a.nbytes for a in arrays[:-1])
 
-    order = sorted(range(len(walk.starts)), key=lambda k: -np.nan_to_num(walk.probabilities[k], nan=2.0))
+    shares = walk.probabilities or (None,) * len(walk.starts)
+    order = sorted(range(len(walk.starts)), key=lambda k: -np.nan_to_num(shares[k] or 0, nan=2.0))
     header = {
         "trail": steps.written(walk.trail),
         "titles": walk.titles,
@@ -66,7 +67,7 @@ def message(block: str, walk: Walk, plane: str) -> bytes:
         "step": None if walk.step is None else _step(walk.step, place),
         "map": _map(walk, place),
         "starts": [
-            {"name": walk.labels[k], "probability": _plain(walk.probabilities[k]), "place": _address(walk.starts[k])}
+            {"name": walk.labels[k], "probability": _plain(shares[k]), "place": _address(walk.starts[k])}
             for k in order[:10]
         ],
         "chosen": walk.labels[walk.chosen],

@@ -275,20 +275,28 @@ def answer_of(work: Work) -> Answer:
     found, labels = work.found, work.card.labels
     last = found.by_name[found.outputs[0]]
     output, logits = work.values[last.name].ravel(), work.values[found.logits].ravel()
-    ends = last.activation if last.name not in work.look.linear else ""
-    ends = ends if ends in ("softmax", "sigmoid") else ""
-    shares = None
-    if ends:
-        shares = np.array([1 - output[0], output[0]], np.float32) if len(output) == 1 else output
-    likeliest = shares if shares is not None else np.array([0, logits[0]]) if len(logits) == 1 else logits
+    shares = probabilities(last, output, work.look)
     chosen = work.look.chosen
     if chosen is None:
-        chosen = int(np.argmax(np.nan_to_num(likeliest, nan=-np.inf)))
+        chosen = likeliest(logits if shares is None else shares)
     if not 0 <= chosen < len(labels):
         raise NetworkError(
             f"The network has the classes 0 to {len(labels) - 1}, and class {chosen} was chosen; choose again."
         )
-    return Answer(labels, chosen, logits, shares, ends)
+    return Answer(labels, chosen, logits, shares, "" if shares is None else last.activation)
+
+
+def probabilities(last: Node, output: Floats, look: Look) -> Floats | None:
+    """What the last layer's output (units,) says of each class; None where it ends without softmax or sigmoid."""
+    if last.activation not in ("softmax", "sigmoid") or last.name in look.linear:
+        return None
+    return np.array([1 - output[0], output[0]], np.float32) if len(output) == 1 else output
+
+
+def likeliest(numbers: Floats) -> int:
+    """The class of the largest of these, or of one number, which speaks for the second of two classes from 0 on."""
+    numbers = np.array([0, numbers[0]]) if len(numbers) == 1 else numbers
+    return int(np.argmax(np.nan_to_num(numbers, nan=-np.inf)))
 
 
 def _toward(work: Work, chosen: int) -> dict[str, Floats]:

@@ -110,12 +110,14 @@ def input_of(scene: Scene) -> str:
     return next(iter(scene.nodes))
 
 
-def answer(scene: Scene) -> tuple[tuple[Place, ...], tuple[float, ...]]:
-    """For each class the place of its number in the answer, and its probability."""
-    values = [float(v) for v in scene.arrays[scene.last].ravel()]
-    if len(values) == 1 and len(scene.card.labels) == 2:
-        return (Place(scene.last, (0,)),) * 2, (1 - values[0], values[0])
-    return tuple(Place(scene.last, (k,)) for k in range(len(values))), tuple(values)
+def answer(scene: Scene) -> tuple[tuple[Place, ...], tuple[float, ...] | None, int]:
+    """The place of each class's number in the answer; their probabilities, if it has any; and the likeliest class."""
+    output = scene.arrays[scene.last].ravel()
+    shares = inside.probabilities(scene.nodes[scene.last], output, scene.look)
+    both = len(output) == 1 and len(scene.card.labels) == 2
+    places = (Place(scene.last, (0,)),) * 2 if both else tuple(Place(scene.last, (k,)) for k in range(len(output)))
+    told = None if shares is None else tuple(float(share) for share in shares)
+    return places, told, inside.likeliest(output if shares is None else shares)
 
 
 def map_of(scene: Scene, place: Place) -> Map | None:

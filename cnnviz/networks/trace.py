@@ -32,9 +32,8 @@ def walk(folder: str | Path, picture: NDArray[np.uint8], look: Look, trail: Sequ
         except NetworkError as error:
             problem = str(error)
             break
-    starts, probabilities = scenes.answer(scene)
-    chosen = max(range(len(probabilities)), key=lambda k: (not math.isnan(probabilities[k]), probabilities[k]))
-    if look.chosen is not None and look.chosen < len(probabilities):
+    starts, probabilities, chosen = scenes.answer(scene)
+    if look.chosen is not None and look.chosen < len(starts):
         chosen = look.chosen
     step = step_at(scene, known[-1]) if known else None
     return Walk(
