@@ -1,5 +1,6 @@
 """The command line: python -m cnnviz models | classify | data | train | evaluate."""
 
+import io
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ from cnnviz.data.leave_out import less_left_out, require_place, write_leave_out
 from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.data.sources import open_dataset
 from cnnviz.images import MAX_BYTES, ImageError, Pixels
+from cnnviz.layer_kinds import FORMAT
 from cnnviz.many import Row, classify_many
 from cnnviz.networks import NetworkError
 from cnnviz.training import record
@@ -28,12 +30,16 @@ from cnnviz.training.config import TO_DRAW, Augmentation, ConfigError, TrainingC
 from cnnviz.training.record import RecordError, Run
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow is talkative, and stderr is for our sentences
+_SIDE = 32  # of the input of a network that is given as a list of layers, where --size says nothing
 _FAULTS = (CardError, ConfigError, DataError, ImageError, RecordError, OSError)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 def main() -> None:
     """A CNN laboratory: data sets judged, networks trained and scored. The pages start with: streamlit run app.py"""
+    for stream in (sys.stdout, sys.stderr):  # a file's name may be no text, or none that this terminal can show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @main.command()
@@ -196,6 +202,8 @@ def train(architecture: str, source: str, out: str, labels: str, size: int | Non
             layers = _layers(architecture)
             names = tuple(name.strip() for name in labels.split(",") if name.strip())
             given = usual(source, layers, given.get("optimizer", "adamw")) | given
+            if not isinstance(layers, str):
+                given["preprocessing"] = Preprocessing(_SIDE, _SIDE)
             config = TrainingConfig(source, layers, labels=names, augmentation=augmentation, **given)
             if size is not None:
                 config = config.changed(preprocessing=_sized(config.input(), size))
@@ -274,8 +282,13 @@ _ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", "
 
 def _pictures(photo: str) -> list[str]:
     """A file as it is named; of a folder the pictures, hidden ones left out; itself if it has none."""
-    inside = Path(photo).rglob("[!.]*") if Path(photo).is_dir() else ()
+    every = Path(photo).rglob("*") if Path(photo).is_dir() else ()
+    inside = [path for path in every if not _hidden(path.relative_to(photo))]
     return sorted(str(path) for path in inside if path.suffix.lower() in _ENDINGS and path.is_file()) or [photo]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _picture(file: str) -> bytes:
@@ -365,8 +378,10 @@ def _layers(architecture: str) -> str | dict[str, Any]:
         return architecture
     try:
         content = json.loads(Path(architecture).read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigError(f"{Path(architecture).name} is no JSON; a list of layers was expected.") from None
+    if isinstance(content, list):
+        return {"format": FORMAT, "layers": content}
     if not isinstance(content, dict):
         raise ConfigError(f"{Path(architecture).name} holds no list of layers.")
     return content

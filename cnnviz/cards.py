@@ -61,7 +61,7 @@ class Card:
     def __post_init__(self) -> None:
         for what in ("name", "title"):
             value = getattr(self, what)
-            _expect(_is_name(value), what, value, f"one line of 1 to {MAX_NAME} characters")
+            _expect(is_name(value), what, value, f"one line of 1 to {MAX_NAME} characters")
         _expect(self.task in TASKS, "task", self.task, " or ".join(f"'{task}'" for task in TASKS))
         _expect(_are_labels(self.labels), "labels", self.labels, "at least two names, each of them once")
         _expect(
@@ -262,7 +262,8 @@ def _expect_fields(value: Any, what: str, names: tuple[str, ...]) -> None:
         raise CardError(f"The card's {what} lacks {', '.join(missing)}; add what is missing, or write the card again.")
 
 
-def _is_name(value: Any) -> bool:
+def is_name(value: Any) -> bool:
+    """Whether this can be a name, title or label on a card: one line of letters that can be seen, not too long."""
     return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable() and not value.isspace()
 
 
@@ -270,7 +271,7 @@ def _are_labels(value: Any) -> bool:
     return (
         isinstance(value, list | tuple)
         and 2 <= len(value) <= _MAX_CLASSES
-        and all(_is_name(label) for label in value)
+        and all(is_name(label) for label in value)
         and len(set(value)) == len(value)
     )
 

@@ -51,6 +51,19 @@ def test_no_class_name_is_a_formula(label: str, cell: str):
     ]
 
 
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (("cat", "dogs"), [None, 0, 1, None]),
+        (("A", "S"), [None, None, None, 1]),  # the plural of nothing is no class
+        (("s", "ss"), [None, None, None, 0]),
+    ],
+)
+def test_a_file_has_the_class_that_its_folder_names_and_none_in_no_folder(labels, expected):
+    files = tuple(batches.File(f"{folder}1.png", b"", folder) for folder in ("", "Cats", "dog", "s"))
+    assert batches.truths(batches.Given("", files, (), 0), labels) == expected
+
+
 def test_json_is_what_the_command_line_prints_in_a_list():
     assert json.loads(batches.json_text(ROWS, 0.65)) == [
         {"file": "a.png", "scores": {"cat": 0.7, "dog": 0.3}, "sure": True},

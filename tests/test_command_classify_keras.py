@@ -41,6 +41,8 @@ def folder(tmp_path_factory) -> Path:
     shutil.copy(ROOT / "sample_images" / "coffee.jpg", folder / "photos" / "inner" / "COFFEE.JPG")
     (folder / "photos" / "notes.txt").write_text("not a photo")
     (folder / "photos" / ".hidden.jpg").write_bytes(b"")
+    (folder / "photos" / ".thumbs").mkdir()
+    shutil.copy(ROOT / "sample_images" / "cat.jpg", folder / "photos" / ".thumbs" / "cat.jpg")
     (folder / "photos" / "cut.png").write_bytes((ROOT / "sample_images" / "circle.png").read_bytes()[:200])
     (folder / "nothing").mkdir()
     for name in ("cut", "newer", "other", "face"):
@@ -76,9 +78,13 @@ def test_json_has_every_class_of_every_photo_as_the_network_answers_in_this_proc
 
 
 def test_text_names_the_three_best_and_bad_files_do_not_stop_the_others(folder):
-    done = classify(folder, "nowhere.jpg", "photos", "photos/notes.txt", "nothing", "--model", "models/objects")
+    strange = "caf\udce9.jpg"  # a name that is no UTF-8, as old zips have them
+    shutil.copy(folder / "photos" / "cat.jpg", folder / strange)
+    words = ("nowhere.jpg", strange, "photos", "photos/notes.txt", "nothing", "--model", "models/objects")
+    done = classify(folder, *words, PYTHONIOENCODING="utf-8:strict")
     assert done.returncode == 1
-    first, second = done.stdout.splitlines()
+    third, first, second = done.stdout.splitlines()
+    assert third.startswith("caf\\udce9.jpg: cat 5")
     assert first.startswith("photos/cat.jpg: cat 5")
     assert second.startswith("photos/inner/COFFEE.JPG: not sure; automobile")
     assert second.count("%") == 3

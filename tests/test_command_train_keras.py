@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from cnnviz.layer_kinds import Conv2D, Dense, GlobalAveragePooling2D, to_json
 
 pytestmark = pytest.mark.keras
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,6 +43,12 @@ def folder(tmp_path_factory) -> Path:
     assert done.returncode == 0, done.stderr
     assert "epoch   1" in done.stdout
     assert done.stderr == ""  # none of TensorFlow's own lines
+    (folder / "deep.json").write_text("[" * 100_000)
+    (folder / "number.json").write_text("5")
+    shutil.copytree(folder / "first", folder / "damaged")
+    network = bytearray((folder / "first" / "model.keras").read_bytes())
+    network[len(network) // 2] ^= 255
+    (folder / "damaged" / "model.keras").write_bytes(network)
     return folder
 
 
@@ -55,6 +64,22 @@ def test_a_run_leaves_its_card_with_command_seed_and_a_score_on_its_test_part(fo
     assert sum(made["data"][side] for side in ("train", "validation", "test")) == 120
     assert made["scores"]["test"]["n"] == made["data"]["test"] == 12
     assert 0 <= made["scores"]["baseline"]["accuracy"] <= 1
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_list_of_layers_in_a_file_is_trained_at_the_size_asked_for_in_the_directory_one_stands_in(
+    tmp_path: Path, alone: bool
+):
+    layers = to_json((Conv2D(4), GlobalAveragePooling2D(), Dense(2, "softmax")))
+    (tmp_path / "net.json").write_text(json.dumps(layers["layers"] if alone else layers))
+    here = tmp_path / "here"
+    here.mkdir()
+    words = ("--architecture", "../net.json", "--data", "drawn-faces", "--number", "60", "--epochs", "1")
+    done = cnnviz(here, "train", *words, "--out", ".", *(() if alone else ("--size", "16")))
+    assert done.returncode == 0, done.stderr
+    made = json.loads((here / "card.json").read_text())
+    assert (made["name"], made["parameters"]) == ("here", 3 * 3 * 3 * 4 + 4 + 4 * 2 + 2)
+    assert made["preprocessing"]["height"] == (32 if alone else 16)
 
 
 def test_evaluate_reprints_the_score_of_the_card_on_the_data_it_was_trained_with(folder):
@@ -101,10 +126,14 @@ def test_a_start_that_fails_leaves_its_directory_free(folder):
         (("train", "--data", "digits", "--architecture", "skynet"), "skynet"),
         (("train", "--data", "digits", "--labels", "0,cat"), "no class cat"),
         (("train", "--data", "digits", "--size", "0"), "height is 0"),
+        (("train", "--data", "digits", "--architecture", "deep.json"), "deep.json is no JSON"),
+        (("train", "--data", "digits", "--architecture", "number.json"), "number.json holds no list of layers"),
+        (("train", "--data", "digits", "--out", "n" * 81), "has a name of 1 to 80 letters"),
         (("train", "--resume", "--out", "nowhere"), "no run in nowhere"),
         (("train", "--resume", "--out", "first", "--epochs", "9"), "its own settings"),
         (("evaluate", "--model", "nobody", "--data", "digits"), "no network nobody"),
         (("evaluate", "--model", "first", "--data", "digits"), "none in common"),
+        (("evaluate", "--model", "damaged", "--data", "drawn-faces"), "damaged/model.keras cannot be read"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_exit_status_1(folder, words, sentence):

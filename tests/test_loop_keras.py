@@ -287,12 +287,13 @@ def test_the_mean_of_the_weights_follows_its_formula(tmp_path):
             self.weights = [np.array(value) for value in weights]
 
     model = Model()
-    average = loop.Average(model, 0.9, tmp_path / "average.npz")
+    average = loop.Average(model, 0.9, tmp_path / "average.npz", step=992)
     model.weights = [np.ones(2)]
     average.update(model, 1000)
     np.testing.assert_allclose(average.mean[0], 1 - 0.9**8)  # eight steps at once
+    average.step = 5
     average.update(model, 8)
-    share = (9 / 18) ** 8  # early on it follows faster: (1 + t) / (10 + t)
+    share = (9 / 18) ** 3  # early on it follows faster: (1 + t) / (10 + t)
     np.testing.assert_allclose(average.mean[0], share * (1 - 0.9**8) + 1 - share)
     had = average.put_in(model)
     np.testing.assert_allclose(model.weights[0], average.mean[0])
@@ -313,6 +314,36 @@ def test_an_averaged_run_validates_and_keeps_the_mean(tmp_path, prepared):
     assert (run.path / "average.npz").exists()
 
 
+@pytest.mark.parametrize("steps", [1, 3, 10])
+def test_the_mean_knows_the_last_step_of_every_epoch(tmp_path, prepared, monkeypatch, steps):
+    known: list[int] = []
+    update = loop.Average.update
+    monkeypatch.setattr(
+        loop.Average, "update", lambda self, model, step: (known.append(step), update(self, model, step))
+    )
+    trained(tmp_path, prepared, average=0.99, epochs=2, batch_size=96 // steps)
+    every = [*range(8, 2 * steps + 1, 8), steps, 2 * steps]
+    assert known == sorted(set(every))
+
+
+def test_an_epoch_of_which_no_step_was_trained_does_not_count(tmp_path, prepared, monkeypatch):
+    """Paused while the first epoch is written, and then asked to finish: the second one has not begun."""
+    asked, commit = Control(), loop._commit
+
+    def paused(*values):
+        commit(*values)
+        asked.running.clear()
+
+    def wait(*_):
+        asked.finish.set()
+        asked.running.set()
+
+    monkeypatch.setattr(loop, "_commit", paused)
+    monkeypatch.setattr(control.Clock, "wait", wait)
+    _, progress, epochs = trained(tmp_path, prepared, asked, epochs=5)
+    assert (progress.epoch, progress.step, len(epochs)) == (1, 3, 1)
+
+
 def test_snapshots_show_kernels_maps_and_confusion(tmp_path, prepared):
     run, _, epochs = trained(tmp_path, prepared)
     assert snapshots.epochs(run.snapshots) == [0, 1, 2, 3]
@@ -322,6 +353,15 @@ def test_snapshots_show_kernels_maps_and_confusion(tmp_path, prepared):
     assert arrays["confusion"].sum() == 32
     assert np.trace(arrays["confusion"]) / 32 == pytest.approx(epochs[-1]["val_accuracy"])
     assert sorted(path.stem for path in run.snapshots.iterdir()) == ["00000", "00001", "00002", "00003"]
+
+
+def test_a_snapshot_holds_the_first_kernels_and_maps_and_says_of_how_many(tmp_path):
+    many = (Conv2D(40, 3, padding="same", activation="relu"), GlobalAveragePooling2D(), Dense(2), Softmax())
+    model = fitting.make(many, SEEN.shape, seed=1)
+    snapshots.Camera(tmp_path, model, np.zeros(SEEN.shape, np.uint8), SEEN).take(1, None)
+    arrays = snapshots.read(tmp_path, 1)
+    assert (arrays["kernels"].shape[-1], arrays["filters"]) == (32, 40)
+    assert (arrays["maps_0"].shape[-1], arrays["channels"].tolist()) == (32, [40])
 
 
 def test_snapshots_are_thinned_but_the_first_and_the_newest_stay(tmp_path):

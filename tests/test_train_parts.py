@@ -1,7 +1,10 @@
 """Checks what Train is made of without the page: how far its fields go, HTML, how sure a score is, photos in memory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from test_cards import CARD
 from test_pages_train import OWNER, PETS, zipped
 
 from cnnviz import evaluation
@@ -10,7 +13,7 @@ from cnnviz.data.sources import open_dataset
 from cnnviz.training.config import Augmentation, ConfigError, TrainingConfig
 from cnnviz.training.history import history
 from cnnviz.training.queue import Bounds, QueueError
-from cnnviz.ui import card, markup, train_run, train_settings
+from cnnviz.ui import card, markup, snapshot, train_run, train_settings
 from cnnviz.ui.uploads import UploadStore
 
 
@@ -39,6 +42,33 @@ def test_the_fields_go_as_far_as_the_settings_do(key: str):
         made(field.high + (1 if field.whole else 0.01))
     with pytest.raises((ConfigError, QueueError, DataError)):
         made(field.low - 1)
+
+
+@pytest.mark.parametrize(
+    ("filters", "channels", "expected"),
+    [
+        (None, None, ["16 kernels, 3 × 3 × 3, the first 16<", "a: 8 maps, 5 × 5", "b: 3 maps, 5 × 5"]),
+        (32, (32, 3), ["the first 16 of 32<", "a: 8 of 32 maps, 5 × 5", "b: 3 maps, 5 × 5"]),
+        (1024, (128, 192), ["the first 16 of 1,024<", "a: 8 of 128 maps, 5 × 5", "b: 3 of 192 maps, 5 × 5"]),
+    ],
+)
+def test_a_snapshot_says_how_many_kernels_and_maps_there_are_and_not_how_many_it_holds(filters, channels, expected):
+    arrays = {"kernels": np.ones((3, 3, 3, 32), np.float32), "names": np.array(["a", "b"])}
+    arrays |= {"maps_0": np.ones((5, 5, 32), np.float16), "maps_1": np.ones((5, 5, 3), np.float16)}
+    arrays |= {} if filters is None else {"filters": np.array(filters), "channels": np.array(channels)}
+    shown = snapshot.kernels(arrays) + snapshot.maps(arrays)
+    for words in expected:
+        assert words in shown
+
+
+@pytest.mark.parametrize("interval", [["0.3", "0.7"], [0.3], None, 5, [0.3, None]])
+def test_a_card_with_an_odd_score_on_photos_is_shown_without_it(interval):
+    made = replace(
+        CARD, scores={**CARD.scores, "photos": {"n": 10, "right": 5, "majority": 0.5, "interval": [0.3, 0.7]}}
+    )
+    assert "Whole photos" in card.facts(made)
+    made.scores["photos"]["interval"] = interval
+    assert "Whole photos" not in card.facts(made)
 
 
 def test_text_in_tables_lists_and_pictures_is_escaped():

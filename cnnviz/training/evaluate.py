@@ -100,7 +100,7 @@ def evaluate(name: str, data: str, say: Callable[[str, int, int], None], mirror:
     missing = np.bincount(np.array(classes)[~looked.seen], minlength=len(card.labels)).tolist()
     try:
         model: Any = fitting.load(folder / "model.keras")
-    except (OSError, ValueError, KeyError, TypeError):
+    except Exception:  # on damaged files Keras raises nearly every exception there is
         raise DataError(
             f"{folder.name}/model.keras cannot be read; train the network again, or copy it anew."
         ) from None

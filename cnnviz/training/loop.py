@@ -96,7 +96,7 @@ def fit(
         teachers.answers(config, prepared.dataset.labels, train.pictures, int(model.output_shape[-1]), say),
         config.seed,
     )
-    average = Average(model, config.average, run.path / "average.npz") if config.average else None
+    average = Average(model, config.average, run.path / "average.npz", progress.step) if config.average else None
     log = _Log(run, config, model)
     pinned = validation if len(validation.truth) else train
     camera = snapshots.Camera(run.snapshots, model, pinned.pictures[0], config.input())
@@ -120,7 +120,10 @@ def fit(
     clock = Clock(progress.seconds)
     with ThreadPoolExecutor(2) as pool:
         while progress.epoch < config.epochs and not (control.finish.is_set() and progress.epoch):
+            before = progress.step
             losses = _epoch(run, model, batches, progress, control, clock, average, pool)
+            if progress.step == before:  # it was ended while it was paused, before a step of this epoch
+                break
             kept = average.put_in(model) if average else None
             answers = probabilities(model, validation.pictures, config.input())
             values = _validated(answers, validation.truth)
@@ -186,7 +189,7 @@ def _epoch(
             )
         progress.step, done = progress.step + 1, done + 1
         whole, window = whole + one, window + one
-        if average is not None and progress.step % _AVERAGE_STEPS == 0:
+        if average is not None and (progress.step % _AVERAGE_STEPS == 0 or done == len(batches)):
             average.update(model, progress.step)
         now = clock.now()
         if now - since >= EVERY or progress.step <= 2 or done == len(batches):
@@ -246,18 +249,20 @@ def _majority(truth: NDArray[np.int64]) -> float:
 class Average:
     """The running mean of all weights, batch norm's statistics included: often better than the last weights.
 
-    Each _AVERAGE_STEPS steps: mean ← m·mean + (1 − m)·weights with m = momentum^_AVERAGE_STEPS, less at the start
-    (m at most (1 + t)/(10 + t) after t steps), as Polyak averaging is done since Tan and Le 2019.
+    Each _AVERAGE_STEPS steps and at the end of an epoch, n steps after the last time: mean ← m·mean + (1 − m)·weights
+    with m = momentum^n, less at the start (the momentum at most (1 + t)/(10 + t) after t steps), as Polyak averaging is
+    done since Tan and Le 2019. step: the last one that the mean knows.
     """
 
-    def __init__(self, model: Any, momentum: float, path: Path):
-        self.momentum, self.path = momentum, path
+    def __init__(self, model: Any, momentum: float, path: Path, step: int = 0):
+        self.momentum, self.path, self.step = momentum, path, step
         self.mean = [np.array(value) for value in model.get_weights()]
         with suppress(OSError, KeyError, ValueError), np.load(path) as saved:
             self.mean = [saved[f"arr_{index}"] for index in range(len(self.mean))]
 
     def update(self, model: Any, step: int) -> None:
-        momentum = min(self.momentum, (1 + step) / (10 + step)) ** _AVERAGE_STEPS
+        momentum = min(self.momentum, (1 + step) / (10 + step)) ** (step - self.step)
+        self.step = step
         self.mean = [
             momentum * mean + (1 - momentum) * now for mean, now in zip(self.mean, model.get_weights(), strict=True)
         ]

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.cards import MAX_NAME
+from cnnviz.cards import MAX_NAME, is_name
 from cnnviz.data.dataset import SPLITS, DataError, Dataset
 from cnnviz.data.fingerprints import scan
 from cnnviz.data.leave_out import less_left_out
@@ -86,8 +86,9 @@ def open_data(spec: str, config: TrainingConfig, run: Run | None, say: Say) -> D
         dataset = open_dataset(spec, number=config.number or None, seed=config.seed)
         if spec not in BUILT_IN:
             dataset, _ = less_left_out(dataset, spec)
-    if too_long := [label for label in dataset.labels if len(label) > MAX_NAME]:
+    if strange := [label for label in dataset.labels if not is_name(label)]:
         raise DataError(
-            f"The class {too_long[0][:30]}… has a name of {len(too_long[0])} letters; at most {MAX_NAME} fit a card."
+            f"A class is named {strange[0][:30]!r}, {len(strange[0])} letters; a card has room for names of 1 to "
+            f"{MAX_NAME} letters that can be seen."
         )
     return dataset.only(config.labels) if config.labels and spec == config.data else dataset

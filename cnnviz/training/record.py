@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cnnviz.cards import MAX_NAME, is_name
 from cnnviz.files import write_json
 from cnnviz.training.config import TrainingConfig
 
@@ -59,7 +60,7 @@ class Run:
 
     @property
     def id(self) -> str:
-        return self.path.name
+        return self.path.name if self.path.name not in ("", "..") else self.path.resolve().name
 
     @property
     def snapshots(self) -> Path:
@@ -166,6 +167,8 @@ def create(root: Path, config: TrainingConfig, owner: str = "", path: Path | Non
     RecordError where the directory cannot be made or is not empty.
     """
     run = Run(path or root / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}")
+    if not is_name(run.id):  # it becomes the name on the card
+        raise RecordError(f"A run's directory has a name of 1 to {MAX_NAME} letters; name another one than {run.id!r}.")
     try:
         run.path.mkdir(mode=0o700, parents=True, exist_ok=path is not None)
         if any(run.path.iterdir()):

@@ -21,7 +21,8 @@ class Camera:
 
     model: a Keras network. picture: uint8 (h, w, c), as the preprocessing made it.
     A snapshot holds kernels (kh, kw, in, out) float32, names of the layers drawn, maps_0.. (h, w, channels) float16,
-    picture, and confusion (classes, classes) where there is one.
+    picture, and confusion (classes, classes) where there is one; of many kernels and maps the first, and in filters and
+    channels (one a layer) how many there are.
     """
 
     def __init__(self, folder: Path, model: Any, picture: NDArray[np.uint8], preprocessing: Preprocessing):
@@ -40,10 +41,13 @@ class Camera:
         """Write the snapshot of this epoch; 0 is before training."""
         values: dict[str, Any] = {"picture": self.picture, "names": np.array([layer.name for layer in self.layers])}
         if self.first is not None:
-            values["kernels"] = np.asarray(self.first.get_weights()[0], np.float32)[..., :MOST_MAPS]
+            kernels = np.asarray(self.first.get_weights()[0], np.float32)
+            values |= {"kernels": kernels[..., :MOST_MAPS], "filters": np.array(kernels.shape[-1])}
         if self.look is not None:
-            outputs = self.look.predict_on_batch(self.input)
-            for index, output in enumerate(outputs if isinstance(outputs, list) else [outputs]):
+            found = self.look.predict_on_batch(self.input)
+            outputs = found if isinstance(found, list) else [found]
+            values["channels"] = np.array([output.shape[-1] for output in outputs])
+            for index, output in enumerate(outputs):
                 maps = np.asarray(output)[0, ..., :MOST_MAPS]
                 channels = max(1, _LARGEST // (2 * maps.shape[0] * maps.shape[1]))
                 values[f"maps_{index}"] = np.clip(maps[..., :channels], -65504, 65504).astype(np.float16)

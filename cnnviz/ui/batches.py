@@ -246,6 +246,7 @@ def truths(given: Given, labels: Sequence[str]) -> list[int | None]:
     exact = {label.strip().casefold(): index for index, label in enumerate(labels)}
     other = {(name[:-1] if name.endswith("s") else f"{name}s"): index for name, index in exact.items()}
     names = other | exact
+    names.pop("", None)  # of a class "s"; a file in no folder has no class
     return [names.get(file.folder.strip().casefold()) for file in given.files]
 
 

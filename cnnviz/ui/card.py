@@ -109,9 +109,11 @@ def _photos(card: Card) -> str:
     if not isinstance(found, dict) or not isinstance(found.get("n"), int) or not found["n"] > 0:
         return ""
     right, n, interval, majority = found.get("right"), found["n"], found.get("interval"), _share(found, "majority")
-    if not isinstance(right, int) or not isinstance(interval, list) or len(interval) != 2 or majority is None:
+    if not isinstance(right, int) or majority is None:
         return ""
-    low, high = (percent(end) for end in interval)
+    if not isinstance(interval, list) or [type(end) for end in interval] != [float, float]:
+        return ""
+    low, high = map(percent, interval)
     return (
         f"{percent(right / n)} of {n:,} right ({low} to {high}), {found.get('name', 'another data set')}, the largest "
         f"face of each; one that is not found counts as wrong; always the commonest class: {percent(majority)}"

@@ -18,7 +18,7 @@ from cnnviz.ui.catalog import Network
 from cnnviz.ui.classify_photo import Answer
 from cnnviz.ui.markup import text
 
-BOTH = "This network looks at the mirror image, too, and answers with the mean of both: this cannot change the answer."
+BOTH = "This network looks at the mirror image, too, and answers with the mean of both: this {can} change the answer."
 ROOM, TILE = 224, 96  # px of a picture before and after, and of one on a switch
 _HERE = Path(__file__).parent
 _patch = st.components.v2.component(
@@ -101,7 +101,9 @@ def _inside(owner: str, digest: str, network: Network, sure_from: float) -> None
             with st.container(key=f"mistake_{one.key}", gap="xsmall"):
                 st.html(_tile(singles[one.key], _short(labels, answers[0], answer, sure_from)))
                 st.toggle(one.label, key=one.key, bind="query-params")
-                st.caption(BOTH if one.key == "mirrored" and network.card.mirror else one.why)
+                # of a whole photo the mirror image may be cut half a pixel further left or right
+                both = BOTH.format(can="can hardly" if face is None else "cannot")
+                st.caption(both if one.key == "mirrored" and network.card.mirror else one.why)
     chosen = tuple(one.key for one in kinds if st.session_state.get(one.key))
     with comparison:
         _compare(subject, chosen, place, answers[0], sure_from)

@@ -31,7 +31,7 @@ def kernels(arrays: Arrays) -> str:
     scale = display.signed_scale(limit)
     tiles = [_kernel(weights[..., index], limit, scale) for index in range(min(count, MOST_KERNELS))]
     images = "".join(markup.picture(tile, KERNEL, f"Kernel {index + 1}") for index, tile in enumerate(tiles))
-    more = f", the first {MOST_KERNELS} of {count}" if count > MOST_KERNELS else ""
+    more = f", the first {len(tiles)}{_of(arrays.get('filters'))}" if count > MOST_KERNELS else ""
     what = f"{len(tiles)} kernels, {height} × {width} × {channels}{more}"
     legend = bar(scale)
     if channels == 3:
@@ -60,13 +60,20 @@ def maps(arrays: Arrays) -> str:
     for index, name in enumerate(str(one) for one in arrays.get("names", ())):
         values = arrays.get(f"maps_{index}")
         if values is not None and values.ndim == 3 and values.size:
-            rows.append(_layer(name, values.astype(np.float32)))
+            channels = arrays.get("channels")
+            known = None if channels is None or index >= channels.size else channels.flat[index]
+            rows.append(_layer(name, values.astype(np.float32), known))
     if not pinned and not rows:
         return '<p class="quiet">The picture and its maps are no longer stored.</p>'
     return f'<div class="maps"><figure>{pinned}</figure><div>{"".join(rows)}</div></div>'
 
 
-def _layer(name: str, values: NDArray[np.float32]) -> str:
+def _of(known: Any) -> str:
+    """Of how many; "" for snapshots of older programs, which do not say."""
+    return "" if known is None else f" of {int(known):,}"
+
+
+def _layer(name: str, values: NDArray[np.float32], known: Any) -> str:
     height, width, count = values.shape
     low = float(values.min())
     scale = display.heat_scale(0, display.limit(values)) if low >= 0 else display.signed_scale(display.limit(values))
@@ -74,7 +81,8 @@ def _layer(name: str, values: NDArray[np.float32]) -> str:
     images = "".join(
         markup.picture(display.colored(values[..., one], scale), MAP, f"{name}, map {one + 1}") for one in shown
     )
-    some = f"{len(shown)} of {count} maps" if count > MOST_MAPS else f"{count} maps"
+    more = count > len(shown) or (known is not None and int(known) > len(shown))
+    some = f"{len(shown)}{_of(known)} maps" if more else f"{count} maps"
     return (
         f"<figure><figcaption>{text(name)}: {some}, {height} × {width}</figcaption>"
         f'<div class="tiles">{images}</div>{bar(scale)}</figure>'
