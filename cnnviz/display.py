@@ -95,12 +95,12 @@ def colored(values: NDArray[np.floating], scale: Scale) -> Pixels:
     return scale.table[levels(values, scale)]
 
 
-def directions(angle: NDArray[np.floating], magnitude: NDArray[np.floating]) -> Pixels:
-    """Angles (radians) as hues of equal lightness, grey where the magnitude is under 2 % of the largest."""
+def directions(angle: NDArray[np.floating], magnitude: NDArray[np.floating], least: float = 0.0) -> Pixels:
+    """Angles (radians) as hues of equal lightness, grey where the magnitude is below least or 2 % of the largest."""
     lab = np.empty((*angle.shape, 3), np.float32)
     lab[..., 0] = 68
     lab[..., 1], lab[..., 2] = 42 * np.cos(angle), 42 * np.sin(angle)
-    lab[magnitude < 0.02 * limit(magnitude), 1:] = 0
+    lab[magnitude < max(least, 0.02 * limit(magnitude)), 1:] = 0
     return np.rint(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB) * 255).astype(np.uint8)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cnnviz import display, engine, face, images
 from cnnviz.cards import Card
+from cnnviz.data import fingerprints
 from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.face import Face
 from cnnviz.images import Pixels
@@ -52,6 +53,7 @@ class Row:
 
     name: as given. digest: of the photo; files with the same one are the same. scores: label -> probability, in the
     card's order. sure: whether the largest is at least the threshold. error: one sentence. thumbnail: a WebP file.
+    fingerprint: of its pixels, as a split names them.
     faces: of a network for faces, left to right; empty where none was found, None where nothing was looked for.
     reduced: as in Photo.
     """
@@ -64,6 +66,7 @@ class Row:
     thumbnail: bytes = b""
     faces: tuple[FaceAnswer, ...] | None = None
     reduced: float = 1.0
+    fingerprint: str = ""
 
     @property
     def label(self) -> str:
@@ -203,7 +206,8 @@ def _prepare(
         return Row(name, error=f"This file {why}"), None
     except MemoryError:
         return Row(name, error="This picture needs more memory than is free now; make it smaller first."), None
-    row = Row(name, photo.digest, thumbnail=_small(photo.pixels, thumbnail), reduced=photo.reduced)
+    small, known_as = _small(photo.pixels, thumbnail), fingerprints.digest(photo.pixels)
+    row = Row(name, photo.digest, thumbnail=small, reduced=photo.reduced, fingerprint=known_as)
     return row, photo.pixels if preprocessing is None else preprocessing.picture(photo.pixels)
 
 

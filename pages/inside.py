@@ -56,6 +56,7 @@ def inside(owner: str, digest: str) -> None:
         return
     if any(one.card.task == "face" for one in known.values()):
         faces.warm()
+    inside_sides.part_twins()
     inside_state.kept()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="choice"):
         with st.container(width=260):

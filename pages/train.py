@@ -3,6 +3,7 @@
 import streamlit as st
 
 from cnnviz.training.config import ConfigError
+from cnnviz.training.queue import QueueError
 from cnnviz.ui import address, frame, run_list, runs, train_run, train_settings, train_setup
 
 STYLE = frame.ROOT / "cnnviz" / "ui" / "train.css"
@@ -41,7 +42,11 @@ def setup(owner: str) -> None:
 
 owner = frame.begin()
 st.html(STYLE)
-runs.queue().warm()
+try:
+    runs.queue().warm()
+except QueueError as error:
+    frame.problem(str(error), "runs")
+    st.stop()
 if "open_run" in st.session_state:
     st.session_state["run"] = st.session_state.pop("open_run")
 run_id = address.kept("run")

@@ -189,7 +189,7 @@ def test_labels_of_lines_that_end_together_do_not_touch(narrow, gap):
     ],
 )
 def test_the_running_mean_reaches_back_half_an_epoch(step, values, steps, expected):
-    curve = Curve(np.array(step, np.int64), np.array(values), np.array(values))
+    curve = Curve(np.array(step, np.int64), np.ones(len(step), np.int64), np.array(values), np.array(values))
     assert smooth(curve, curve.loss, steps) == pytest.approx(expected, nan_ok=True)
 
 

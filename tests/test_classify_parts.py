@@ -8,7 +8,7 @@ import pytest
 from test_pages_classify import zipped
 
 from cnnviz.cards import read_card
-from cnnviz.ui import batches
+from cnnviz.ui import batches, classify_scores
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = [
@@ -57,11 +57,31 @@ def test_no_class_name_is_a_formula(label: str, cell: str):
         (("cat", "dogs"), [None, 0, 1, None]),
         (("A", "S"), [None, None, None, 1]),  # the plural of nothing is no class
         (("s", "ss"), [None, None, None, 0]),
+        (("dog", "Dog"), [None, None, 0, None]),  # a name as it stands goes before one in other letters
+        (("DOG", "Dog"), [None, None, None, None]),  # it could be either
+        (("cat", "cats"), [None, 1, None, None]),
     ],
 )
 def test_a_file_has_the_class_that_its_folder_names_and_none_in_no_folder(labels, expected):
     files = tuple(batches.File(f"{folder}1.png", b"", folder) for folder in ("", "Cats", "dog", "s"))
     assert batches.truths(batches.Given("", files, (), 0), labels) == expected
+
+
+def test_what_a_network_was_made_with_is_no_test_of_it():
+    card = read_card(ROOT / "models" / "cats-dogs" / "card.json")
+    first, second = card.labels
+    rows = [batches.Row(f"{n}.png", str(n), {first: 0.7, second: 0.3}, fingerprint=f"print {n}") for n in range(4)]
+    files = tuple(batches.File(f"{n}.png", b"", first if n % 2 else second) for n in range(4))
+    for learned, right, left_out in (
+        ((), 2, 0),
+        (("print 1", "print 2"), 1, 2),
+        ([f"print {n}" for n in range(4)], 0, 4),
+    ):
+        found, torn, known = classify_scores.scored(rows, batches.Given("", files, (), 0), card, learned)
+        assert (torn, known) == (0, left_out)
+        assert (found is None) == (left_out == 4)
+        if found is not None:
+            assert (found.scores.n, found.scores.right) == (4 - left_out, right)
 
 
 def test_json_is_what_the_command_line_prints_in_a_list():

@@ -18,7 +18,16 @@ def start(resumed=0, step=0, time=100.0, epochs=4, steps=10, **more):
 
 
 def at(step, loss=1.0, accuracy=0.5, rate=40.0, time=0.0):
-    return {"kind": "step", "epoch": 1, "step": step, "loss": loss, "accuracy": accuracy, "rate": rate, "time": time}
+    epoch = -(-step // 10) if isinstance(step, int) else 1
+    return {
+        "kind": "step",
+        "epoch": epoch,
+        "step": step,
+        "loss": loss,
+        "accuracy": accuracy,
+        "rate": rate,
+        "time": time,
+    }
 
 
 def after(epoch, val_loss=0.7, best=True, seconds=5.0, steps=10, **more):
@@ -260,6 +269,17 @@ def test_the_table_holds_every_step_and_epoch_in_order():
     ]  # fmt: skip
     assert (rows[0]["loss"], rows[0]["val_loss"]) == ("0.9", "")
     assert (rows[2]["loss"], rows[2]["val_loss"], rows[2]["seconds"]) == ("0.5", "0.7", "5.0")
+
+
+def test_a_step_after_an_epoch_that_was_cut_short_is_of_the_next_one():
+    cut = {"kind": "epoch", "epoch": 2, "step": 13, "loss": 0.5}
+    on = [{**at(17), "epoch": 3}, {**at(20), "epoch": 3}]
+    told = history([*RUN[:4], {**at(13), "epoch": 2}, cut, {**start(), "resumed": 2, "step": 13}, *on])
+    assert told.epoch == 3
+    rows = list(csv.DictReader(io.StringIO(told.csv())))
+    assert [(row["kind"], row["epoch"], row["step"]) for row in rows[3:]] == [
+        ("step", "2", "13"), ("epoch", "2", "13"), ("step", "3", "17"), ("step", "3", "20"),
+    ]  # fmt: skip
 
 
 def test_the_table_of_a_long_run_is_not_thinned():

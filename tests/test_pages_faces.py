@@ -318,7 +318,7 @@ def test_json_is_as_the_command_line_has_it() -> None:
 
 
 def test_the_largest_face_is_scored_and_a_photo_without_one_is_wrong() -> None:
-    found, torn = classify_scores.scored(ROWS, GIVEN, CARD)
+    found, torn, _ = classify_scores.scored(ROWS, GIVEN, CARD)
     assert found is not None
     assert (torn, found.true, found.said) == (0, (3, 3), (3, 2))
     assert (found.scores.n, found.scores.right) == (3, 1)
@@ -326,7 +326,7 @@ def test_the_largest_face_is_scored_and_a_photo_without_one_is_wrong() -> None:
 
 
 def test_where_no_face_was_found_in_any_photo_nothing_is_scored() -> None:
-    assert classify_scores.scored(ROWS[1:3], replace(GIVEN, files=GIVEN.files[1:3]), CARD) == (None, 0)
+    assert classify_scores.scored(ROWS[1:3], replace(GIVEN, files=GIVEN.files[1:3]), CARD) == (None, 0, 0)
 
 
 @pytest.mark.parametrize(

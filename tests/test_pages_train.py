@@ -396,6 +396,7 @@ def with_zip(data: bytes, name: str = "pets.zip") -> AppTest:
         (zipped({}), "holds no pictures"),
         (zipped({"cats/a.png": photo(1), "cats/b.png": photo(2)}), "one class only (cats)"),
         (zipped({"cats/a.png": photo(1), "dogs/b.png": photo(2)}), "cats has 1"),
+        (zipped({f"{n}/a.png": photo(1) for n in range(101)}), "has 101 classes, and a run here has at most 100;"),
         (
             zipped({f"{name}.png": photo(n) for n, name in enumerate(("cats/1", "cats/2", "dogs/1", "dogs/2"))}),
             "Each class of “my_[pets](x)” needs 3 pictures or more, but cats has 2, dogs has 2; add",

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import stat
 import subprocess
 import sys
@@ -694,6 +695,36 @@ def test_a_paused_run_gives_way_after_a_while_if_others_wait(make, monkeypatch):
     until(lambda: line.place(other) == 0)
     assert "because others were waiting" in until(lambda: run.state().message)
     assert run.state().state == "stopped"
+
+
+def test_a_paused_run_need_not_give_way_to_one_that_waits_for_another_device(make, monkeypatch):
+    monkeypatch.setattr(queue, "PAUSE", 0.1)
+    monkeypatch.setattr(queue, "_LOOK", 0.02)
+    line = make(CARDS[0], CPU)
+    run, busy = line.submit(config(1), "a", device="gpu"), line.submit(config(2), "c", device="cpu")
+    at_work(run)
+    at_work(busy)
+    line.pause(run)
+    other = line.submit(config(3), "b", device="cpu")
+    time.sleep(0.4)
+    assert (run.state().state, line.place(other)) == ("running", 1)
+    line.submit(config(4), "b", device="gpu")
+    assert "because others were waiting" in until(lambda: run.state().message)
+
+
+@pytest.mark.parametrize("tidied_away", [False, True])
+def test_runs_that_have_no_folder_get_a_new_one_or_a_sentence(make, tmp_path, tidied_away):
+    line = make()
+    if tidied_away:
+        shutil.rmtree(line.root)
+        line.bounds.free(line.root)
+        assert line.root.is_dir()
+    else:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(QueueError, match="CNNVIZ_RUNS"):
+            Queue(tmp_path / "file" / "runs")
+        with pytest.raises(QueueError, match="cannot be written"):
+            line.bounds.free(tmp_path / "file" / "runs")
 
 
 @pytest.mark.parametrize(

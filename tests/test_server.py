@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from conftest import ROOT, Server, free_port, open_page, settle, start_server, until
+from starlette.requests import Request
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from cnnviz.ui import server
 
@@ -37,6 +41,54 @@ def test_what_pages_need_is_loaded_before_the_first_visit(tmp_path: Path) -> Non
         needed = {"numpy", "cv2", "PIL.Image", "cnnviz.ui.frame", "cnnviz.ui.lab_stages"}
         modules = until(lambda: (held := set(running.report()["modules"])) >= needed and held, "the modules")
     assert not modules & {"keras", "tensorflow"}
+
+
+def test_an_upload_is_never_written_to_disk_on_its_way() -> None:
+    async def parsed() -> Any:
+        photo = b"x" * 3_000_000  # Starlette's own bound is 1 MB
+        head = b'--a\r\nContent-Disposition: form-data; name="f"; filename="p.jpg"\r\n\r\n'
+        sent = iter([{"type": "http.request", "body": head + photo + b"\r\n--a--\r\n", "more_body": False}])
+
+        async def receive() -> Any:
+            return next(sent)
+
+        headers = [(b"content-type", b"multipart/form-data; boundary=a")]
+        form = await Request({"type": "http", "method": "PUT", "headers": headers}, receive).form()
+        return form["f"]
+
+    upload = asyncio.run(parsed())
+    assert upload.size == 3_000_000
+    assert not upload.file._rolled
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "refused"),
+    [
+        ("PUT", "/_stcore/upload_file/full/1", True),
+        ("PUT", "/lab/_stcore/upload_file/full/1", True),
+        ("PUT", "/_stcore/upload_file/other/1", False),
+        ("DELETE", "/_stcore/upload_file/full/1", False),
+        ("GET", "/", False),
+    ],
+)
+def test_a_tab_that_sends_more_than_its_page_can_take_is_refused(
+    method: str, path: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = MemoryUploadedFileManager("/_stcore/upload_file")
+    for number in range(4):
+        files.add_file("full", UploadedFileRec(str(number), "photo.jpg", "image/jpeg", b"x" * 400))
+    monkeypatch.setattr(server, "get_instance", lambda: SimpleNamespace(uploaded_file_mgr=files))
+    monkeypatch.setattr(server, "MOST_HELD", 1500)
+    sent: list[Any] = []
+
+    async def app(*_: Any) -> None:
+        sent.append({"status": 200})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(server._bounded(app)({"type": "http", "method": method, "path": path}, None, send))
+    assert sent[0]["status"] == (413 if refused else 200)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="The browser that notes its address is a shell script.")

@@ -110,6 +110,17 @@ class Split:
             raise DataError("The split is not one that this program wrote; train anew to make another.") from None
 
 
+def made_with(folder: Path, named: Any) -> tuple[dict[str, str], bool]:
+    """Digest -> side of the pictures that the network in this folder was made with, and whether these are all of them.
+
+    named: its card's data.not_scored_on, by which a network that ships without its split can name some. DataError as
+    `sides`.
+    """
+    some = dict.fromkeys(named, "train") if isinstance(named, Mapping) else {}
+    every = sides(folder)
+    return some | (every or {}), every is not None
+
+
 def sides(folder: Path) -> dict[str, str] | None:
     """Digest -> side of the pictures that the network in this folder was made with; None where nothing is known.
 

@@ -18,6 +18,7 @@ function mountAnswer(root, where) {
     find(".head").textContent = answer.title
     find(".note").textContent = answer.note
     const list = find(".classes")
+    const focused = list.querySelector(":focus")
     list.replaceChildren(
       ...answer.classes.map((one) => {
         const known = list.querySelector(`[data-class="${one.number}"]`)
@@ -44,6 +45,7 @@ function mountAnswer(root, where) {
         return button
       }),
     )
+    focused?.focus({ preventScroll: true }) // which it has lost on the way
   }
 
   const unfollow = follow(where, show)

@@ -28,7 +28,7 @@ function nearly(level, low, high, stats) {
   const digits = Math.max(0, Math.ceil(-Math.log10(step / 2)))
   if (digits > 9 || high > 1e7) return `${numberText(low + level * step, false, 3)} ± ${numberText(step, false, 2)}`
   const unit = 10 ** -digits // of the last digit; rounding to it is part of the doubt
-  return `${numberText(Math.round((low + level * step) / unit) * unit)} ± ${numberText(Math.ceil((step / 2 + unit / 2) / unit) * unit, false, 2)}`
+  return `${numberText(Math.round((low + level * step) / unit) * unit)} ± ${numberText(Math.ceil((step / 2 + unit / 2) / unit) * unit)}`
 }
 
 // What of the input a layer's cells see: (row, column) -> [top, bottom, left, right]; for a vector both are the unit.

@@ -120,10 +120,8 @@ function mountChannel(root, where) {
   }
 
   function move(to) {
-    const start = performance.now()
     cursor = to
     point()
-    ;(hub.timings ??= {}).channel = performance.now() - start
   }
 
   canvas.onpointermove = (event) => data && move(cellAt(event))
@@ -146,8 +144,10 @@ function mountChannel(root, where) {
       }, 250)
     } else if (event.key === "Enter" || event.key === " ") hold(at)
     else if (event.key === "Escape") {
+      const held = data.pin
+      data = { ...data, pin: null }
       move(null)
-      if (data.pin) part.send("trace", "")
+      if (held) part.send("trace", "")
     } else return
     event.preventDefault()
   }
@@ -174,7 +174,7 @@ function mountChannel(root, where) {
       ...alike.map((layer) => {
         const row = document.createElement("div")
         row.className = "plane"
-        row.append(tile(layer.picture, sheetOf(layer.picture, bytes), data.channel, layer.vector ? 48 : 128))
+        row.append(tile(layer.picture, sheetOf(layer.picture, bytes), placeOf(layer, data.channel), layer.vector ? 48 : 128))
         const words = document.createElement("div")
         words.append(layer.title, document.createElement("br"), `colors ${layer.scale.text}`)
         row.append(words)
@@ -201,7 +201,8 @@ function mountChannel(root, where) {
       ...planes.map((plane) => {
         const row = document.createElement("div")
         row.className = "plane"
-        if (sheet && !source.vector && plane.input < source.picture.count) row.append(tile(source.picture, sheet, plane.input, 36))
+        const n = sheet && !source.vector ? placeOf(source, plane.input) : -1
+        if (n >= 0 && n < source.picture.count) row.append(tile(source.picture, sheet, n, 36))
         if (plane.picture) row.append(tile(plane.picture, sheetOf(plane.picture, body), 0, 36))
         const words = document.createElement("div")
         words.append(Object.assign(document.createElement("div"), { textContent: plane.title }))
@@ -215,6 +216,9 @@ function mountChannel(root, where) {
       }),
     )
   }
+
+  // Where a channel stands among the maps that came of a layer; -1 if only the strongest came, and it is not one of them.
+  const placeOf = (layer, channel) => layer.shown?.indexOf(channel) ?? channel
 
   function tile(picture, sheet, n, side) {
     const made = document.createElement("canvas")

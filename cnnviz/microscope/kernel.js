@@ -70,7 +70,7 @@ function mountGrid(root, where) {
         const text = event.clipboardData.getData("text")
         if (/^[^\s;,|]*,?[^\s;,|]*$/.test(text.trim())) return // one number goes into the cell as usual
         event.preventDefault()
-        send({ paste: text })
+        if (!data.fixed) send({ paste: text })
       }
       return input
     })

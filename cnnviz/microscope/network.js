@@ -35,7 +35,8 @@ function mountNetwork(root, where) {
   function draw() {
     if (!data || !holder.clientWidth) return
     plan = arrange(data.layers, holder.clientWidth, data.fits, data.paired)
-    const start = performance.now()
+    const walk = plan.kind === "rows" ? "Up and down: layers. Left and right: channels." : "Left and right: layers. Up and down: channels."
+    canvas.setAttribute("aria-label", `${data.alt} ${walk} Enter opens a layer, Escape goes back.`)
     const [context, dense] = sized(canvas, holder.clientWidth, plan.height)
     const style = getComputedStyle(holder)
     const [ink, muted, line, font] = ["color", "--muted", "--line", "font-family"].map((name) => style.getPropertyValue(name))
@@ -79,7 +80,6 @@ function mountNetwork(root, where) {
     }
     outline()
     point()
-    ;(hub.timings ??= {}).network = performance.now() - start
   }
 
   // What stands over each layer: its name, where there is no room for that cut so that no two read the same. That takes
@@ -225,10 +225,8 @@ function mountNetwork(root, where) {
     if (same && to?.row === cursor?.row && to?.column === cursor?.column) return
     cursor = to
     byKeys = keys
-    const start = performance.now()
     if (same && words) pointCell(tileOf(cursor))
     else point()
-    ;(hub.timings ??= {}).point = performance.now() - start
     clearTimeout(saying)
     if (keys) saying = setTimeout(() => { find(".say").textContent = find(".here").textContent }, 250)
   }
@@ -313,16 +311,15 @@ function mountNetwork(root, where) {
     if (first) {
       body = block.body
       sheets = data.layers.map((layer) => layer.picture && sheetOf(layer.picture, body))
-      for (const layer of data.layers) {
-        const count = layer.picture?.count ?? 0
-        layer.stats = layer.statsAt === null || layer.statsAt === undefined ? null : [0, 1, 2, 3].map((n) => floats(body, layer.statsAt + 4 * n * count, count))
-        layer.lows = floats(body, layer.scaleAt, layer.scales)
-        layer.highs = floats(body, layer.scaleAt + 4 * layer.scales, layer.scales)
-        layer.fields = layer.fieldsAt === null ? null : fieldsAt(body, layer)
-      }
       if (cursor && !data.layers[cursor.layer]) cursor = null
     }
-    canvas.setAttribute("aria-label", data.alt)
+    for (const layer of data.layers) { // they came anew, if only to say what is opened
+      const count = layer.picture?.count ?? 0
+      layer.stats = layer.statsAt === null || layer.statsAt === undefined ? null : [0, 1, 2, 3].map((n) => floats(body, layer.statsAt + 4 * n * count, count))
+      layer.lows = floats(body, layer.scaleAt, layer.scales)
+      layer.highs = floats(body, layer.scaleAt + 4 * layer.scales, layer.scales)
+      layer.fields = layer.fieldsAt === null ? null : fieldsAt(body, layer)
+    }
     find(".note").textContent = data.note
     find(".marks").textContent = data.legend
     draw()

@@ -85,7 +85,12 @@ class Bounds:
 
     def free(self, root: Path, more: int = 0) -> None:
         """The disk has room for so many bytes more."""
-        if (free := shutil.disk_usage(root).free) - more < self.room:
+        try:
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)  # somebody may have tidied it away
+            free = shutil.disk_usage(root).free
+        except OSError as error:
+            raise QueueError(f"The folder of runs cannot be written: {error.strerror}.") from None
+        if free - more < self.room:
             these = f"these pictures take {_mb(more)} MB; " if more else ""
             raise QueueError(
                 f"The disk has {_mb(free)} MB left, and {these}{_mb(self.room)} MB must stay free; delete runs that "

@@ -22,7 +22,7 @@ from cnnviz.cards import FILE, Card, listed, read_card
 from cnnviz.data.dataset import DataError, Dataset
 from cnnviz.data.fingerprints import digest
 from cnnviz.data.split import FILE as FILE_OF_SPLIT
-from cnnviz.data.split import Split, sides
+from cnnviz.data.split import Split, made_with
 from cnnviz.images import ImageError, Pixels
 from cnnviz.networks import fitting
 from cnnviz.networks.predict import probabilities
@@ -158,19 +158,9 @@ def _looked_at(folder: Path, card: Card, dataset: Dataset, say: Callable[[int, i
         return replace(looked, on=f"the {len(given):,} test pictures that the data set sets apart")
     whole = card.task == "face" and _are_photos(dataset, card)
     looked, digests = _opened(dataset, list(range(len(dataset))), card, say, cut=_largest_face if whole else None)
-    looked = _without_learned(looked, digests, _known(folder, card), dataset.name)
+    known = made_with(folder, card.data.get("not_scored_on"))
+    looked = _without_learned(looked, digests, known, dataset.name)
     return replace(looked, whole=whole)
-
-
-def _known(folder: Path, card: Card) -> tuple[dict[str, str], bool]:
-    """Digest -> side of the pictures that the network was made with, and whether these are all of them.
-
-    Of a network that ships without its split the card may name some, as data.not_scored_on: digest -> what it is.
-    """
-    named = card.data.get("not_scored_on")
-    some = dict.fromkeys(named, "train") if isinstance(named, Mapping) else {}
-    all_ = sides(folder)
-    return some | (all_ or {}), all_ is not None
 
 
 def _without_learned(looked: _Looked, digests: list[str], known: tuple[dict[str, str], bool], name: str) -> _Looked:

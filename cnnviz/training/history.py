@@ -23,10 +23,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Training as it was recorded. step: int64 (n,), rising. loss, accuracy: float64 (n,), each the mean over the steps
-    after the point before, up to and with this one."""
+    """Training as it was recorded. step, epoch: int64 (n,), rising. loss, accuracy: float64 (n,), each the mean over
+    the steps after the point before, up to and with this one."""
 
     step: NDArray[np.int64]
+    epoch: NDArray[np.int64]
     loss: Floats
     accuracy: Floats
 
@@ -67,7 +68,7 @@ class _Timed:
 
 
 def _no_curve() -> Curve:
-    return Curve(np.empty(0, np.int64), np.empty(0), np.empty(0))
+    return Curve(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +111,7 @@ class History:
     @property
     def epoch(self) -> int:
         """The epoch in work, or the last one; 0 before the first step."""
-        return -(-self.step // self.steps) if self.steps else 0
+        return int(self.all_steps.epoch[-1]) if len(self.all_steps) else 0
 
     @property
     def progress(self) -> float:
@@ -170,10 +171,12 @@ class History:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("kind", "epoch", "step", *_COLUMNS))
         curve, epochs = self.all_steps, list(self.all_epochs)
-        for step, loss, accuracy in zip(curve.step.tolist(), curve.loss.tolist(), curve.accuracy.tolist(), strict=True):
+        points = zip(
+            *(values.tolist() for values in (curve.step, curve.epoch, curve.loss, curve.accuracy)), strict=True
+        )
+        for step, epoch, loss, accuracy in points:
             while epochs and epochs[0].step < step:
                 writer.writerow(_row(epochs.pop(0)))
-            epoch = (step - 1) // self.steps + 1 if self.steps else ""
             writer.writerow(("step", epoch, step, loss, accuracy, "", "", "", ""))
         writer.writerows(_row(epoch) for epoch in epochs)
         return file.getvalue()
@@ -224,12 +227,18 @@ def _with_steps(old: History, new: list[Mapping[str, Any]]) -> History:
         old,
         all_steps=Curve(
             np.concatenate([curve.step, np.array([one.step for one in timed], np.int64)]),
+            np.concatenate([curve.epoch, np.array([_epoch_of(event, old.steps) for event in new], np.int64)]),
             np.concatenate([curve.loss, np.array([_number(event, "loss") for event in new])]),
             np.concatenate([curve.accuracy, np.array([_number(event, "accuracy") for event in new])]),
         ),
         _first=old._first or timed[0],
         _timed=(*old._timed, *timed)[-_RECENT - 1 :],
     )
+
+
+def _epoch_of(event: Mapping[str, Any], steps: int) -> int:
+    """The epoch of a step event; where it does not say, by the steps of one."""
+    return _whole(event, "epoch") or (-(-_whole(event, "step") // steps) if steps else 0)
 
 
 def _started(old: History, event: Mapping[str, Any]) -> History:
@@ -247,7 +256,7 @@ def _started(old: History, event: Mapping[str, Any]) -> History:
         steps=_whole(event, "steps"),
         batch_size=_whole(event, "batch_size"),
         parameters=_whole(event, "parameters"),
-        all_steps=Curve(curve.step[:kept], curve.loss[:kept], curve.accuracy[:kept]),
+        all_steps=Curve(curve.step[:kept], curve.epoch[:kept], curve.loss[:kept], curve.accuracy[:kept]),
         all_epochs=tuple(epoch for epoch in old.all_epochs if epoch.epoch <= resumed),
         message="",
         **_AT_WORK,
@@ -290,7 +299,8 @@ def _thinned(curve: Curve, most: int) -> Curve:
     def means(values: Floats) -> Floats:
         return np.append(np.add.reduceat(values[:-1] * weight, starts) / total, values[-1])
 
-    return Curve(np.append(curve.step[ends], curve.step[-1]), means(curve.loss), means(curve.accuracy))
+    step, epoch = (np.append(values[ends], values[-1]) for values in (curve.step, curve.epoch))
+    return Curve(step, epoch, means(curve.loss), means(curve.accuracy))
 
 
 def _row(epoch: Epoch) -> tuple[Any, ...]:

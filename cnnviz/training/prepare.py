@@ -11,7 +11,7 @@ from cnnviz.cards import MAX_NAME, is_name
 from cnnviz.data.dataset import SPLITS, DataError, Dataset
 from cnnviz.data.fingerprints import scan
 from cnnviz.data.leave_out import less_left_out
-from cnnviz.data.sources import BUILT_IN, FETCHED, open_dataset
+from cnnviz.data.sources import BUILT_IN, FETCHED, choose, open_dataset
 from cnnviz.data.split import Split, make_split
 from cnnviz.images import Pixels
 from cnnviz.training import pictures
@@ -46,6 +46,8 @@ def prepare(run: Run, config: TrainingConfig, say: Say) -> Prepared:
     Raises DataError or ImageError with a sentence. Holds every picture once, at the network's input size.
     """
     dataset = open_data(config.data, config, run, say)
+    if config.foreign:  # which is needed at the end only, but a fault is better told now
+        open_data(config.foreign, config, None, say)
     saved, check = run.path / "split.json", None
     if saved.exists():
         split = Split.load(saved)
@@ -82,6 +84,7 @@ def open_data(spec: str, config: TrainingConfig, run: Run | None, say: Say) -> D
         from cnnviz.networks import keras_datasets  # noqa: PLC0415 - imports keras, which other data does not need
 
         dataset = keras_datasets.open_dataset(spec, lambda done, total: say("fetching", done, total))
+        dataset = choose(dataset, config.number or None, config.seed)
     else:
         dataset = open_dataset(spec, number=config.number or None, seed=config.seed)
         if spec not in BUILT_IN:

@@ -62,9 +62,15 @@ class Queue:
         found = devices() if slots is None else list(slots)
         self.slots = found
         self._usual = [device for device in found if device.kind == "gpu"] or found
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._token = secrets.token_hex(8)
-        self._held = lock.take(upkeep.queue_lock(self.root, self._token))
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._held = lock.take(upkeep.queue_lock(self.root, self._token))
+        except OSError as error:
+            raise QueueError(
+                f"Training needs a folder for its runs, and the one here cannot be written ({error.strerror}); whoever "
+                "starts the app can name another with CNNVIZ_RUNS."
+            ) from None
         self._lock = threading.RLock()
         self._arriving: list[Order] = []  # their pictures are being stored
         self._line: list[Order] = []
@@ -386,8 +392,11 @@ class Queue:
                 with self._lock:
                     self._start_next()
                     now, late = time.monotonic(), list[tuple[Run, str]]()
-                    for order in self._working.values():
-                        others = any(waiting.owner != order.owner for waiting in self._line)
+                    for worker, order in self._working.items():
+                        others = any(
+                            waiting.owner != order.owner and worker.device in self._may(waiting.device)
+                            for waiting in self._line
+                        )
                         if order.paused and others and now - order.paused > PAUSE:
                             late.append((order.run, GAVE_WAY))
                         elif order.worked() > 1.5 * 60 * self.bounds.minutes:

@@ -1,5 +1,6 @@
 """The end of a run: the best network is scored once on the test pictures, and its card is written."""
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,12 @@ from cnnviz.cards import Card, sure_from, write_card
 from cnnviz.data.dataset import Dataset
 from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.data.sources import FETCHED
+from cnnviz.images import ImageError
 from cnnviz.networks import fitting
 from cnnviz.networks.baseline import baseline
 from cnnviz.networks.predict import probabilities
 from cnnviz.training import behind
 from cnnviz.training.config import TrainingConfig
-from cnnviz.training.pictures import read
 from cnnviz.training.prepare import Prepared, Say, open_data
 from cnnviz.training.record import Run
 
@@ -66,8 +67,8 @@ def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, d
         scores["references"] = [
             {"what": one.what, "lowest": one.lowest, "highest": one.highest} for one in prepared.dataset.references
         ]
-    if config.foreign:
-        scores["foreign"] = foreign(model, config, preprocessing, sure_from(threshold), say)
+    if config.foreign and (found := foreign(model, config, preprocessing, sure_from(threshold), say)):
+        scores["foreign"] = found
     card = Card(
         name=run.id,
         title=f"{prepared.dataset.name}: {', '.join(labels[:4])}{' …' if len(labels) > 4 else ''}"[:80],
@@ -97,9 +98,15 @@ def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, d
 def foreign(
     model: Any, config: TrainingConfig, preprocessing: Preprocessing, threshold: float, say: Say
 ) -> dict[str, Any]:
-    """How many pictures that belong to no class still pass the threshold."""
+    """How many pictures that belong to no class still pass the threshold; {} where there is no picture among them."""
     dataset: Dataset = open_data(config.foreign, config, None, say)
     chosen = np.random.default_rng(config.seed).permutation(len(dataset))[:MOST_FOREIGN]
-    pictures = read(dataset, sorted(chosen.tolist()), preprocessing)
+    found = []
+    for index in sorted(chosen.tolist()):
+        with suppress(ImageError, OSError):
+            found.append(preprocessing.picture(dataset.pixels(index)))
+    if not found:
+        return {}
+    pictures = np.stack(found)
     answers = probabilities(model, pictures, preprocessing, flip=config.mirror)
     return {"name": dataset.name, "n": len(answers), "accepted": evaluation.accepted(answers, threshold)}

@@ -45,12 +45,14 @@ def choice(
     then: Callable[[], None],
     width: int | Literal["stretch"] = "stretch",
     changed_to: str = "",
+    said: bool = True,
 ) -> str:
     """A selectbox over `options` (key -> label) for the key in `?param=`; an unknown key counts as the default.
 
     The page calls `kept(param, default)` before it. After a change by hand `on_change` runs, then the new key is put
     where `kept` finds it, then `then` runs, which may name the fragment to run again. changed_to: what the box shows,
-    as one entry more, where the page has changed what was chosen so that its label is no longer true.
+    as one entry more, where the page has changed what was chosen so that its label is no longer true. said: whether a
+    sentence says that the key is unknown.
     """
     asked = str(st.session_state.get(param) or default)
     known = asked if asked in options else default
@@ -67,7 +69,7 @@ def choice(
     st.selectbox(
         label, list(labels), format_func=labels.__getitem__, key=f"{param}_shown", on_change=changed, width=width
     )
-    if asked != known:
+    if asked != known and said:
         used = frame.escape(changed_to or options[known])
         st.caption(f"The link asks for “{frame.escape(asked[:30])}”, which is not in this list; “{used}” is used.")
     return known

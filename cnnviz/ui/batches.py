@@ -242,12 +242,24 @@ def twins(rows: Sequence[Row]) -> dict[int, int]:
 
 
 def truths(given: Given, labels: Sequence[str]) -> list[int | None]:
-    """The class that each file’s folder names, as an index into labels, or None; "Cats" names "cat" and the reverse."""
-    exact = {label.strip().casefold(): index for index, label in enumerate(labels)}
-    other = {(name[:-1] if name.endswith("s") else f"{name}s"): index for name, index in exact.items()}
-    names = other | exact
-    names.pop("", None)  # of a class "s"; a file in no folder has no class
-    return [names.get(file.folder.strip().casefold()) for file in given.files]
+    """The class that each file’s folder names, as an index into labels, or None.
+
+    "Cats" names "cat" and the reverse, unless there are classes that differ in nothing else.
+    """
+    exact = {label: index for index, label in enumerate(labels)}
+    folded = [label.strip().casefold() for label in labels]
+    plural = [name[:-1] if name.endswith("s") else f"{name}s" for name in folded]
+
+    def class_of(folder: str) -> int | None:
+        if folder in exact:
+            return exact[folder]
+        name = folder.strip().casefold()
+        for names in (folded, plural):
+            if name and names.count(name):  # a file in no folder has no class
+                return names.index(name) if names.count(name) == 1 else None
+        return None
+
+    return [class_of(file.folder) for file in given.files]
 
 
 def strange_folders(given: Given, labels: Sequence[str]) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def show(owner: str, network: Network) -> None:
         return
     with st.container(width=320):
         classify_photo.slider(network.card, sure_from)
-    classify_scores.show(rows, batch.given, network.card)
+    classify_scores.show(rows, batch.given, network)
 
 
 def _uploader(owner: str) -> None:

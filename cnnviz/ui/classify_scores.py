@@ -1,7 +1,8 @@
 """Classify, many photos in folders named like the classes: the score, the confusion matrix, the photos of a cell."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,11 +10,14 @@ import streamlit as st
 
 from cnnviz import display, evaluation
 from cnnviz.cards import Card
+from cnnviz.data.dataset import DataError
+from cnnviz.data.split import made_with
 from cnnviz.evaluation import Scores
 from cnnviz.many import Row
 from cnnviz.ui import address, batches, charts, confusion, frame, markup, train_results
 from cnnviz.ui import card as card_view
 from cnnviz.ui.batches import Given
+from cnnviz.ui.catalog import Network
 
 TILES = 48  # photos shown of a cell
 TRUE, SAID = "true_class", "said_class"  # in the URL, as labels
@@ -32,28 +36,36 @@ class Scored:
     scores: Scores
 
 
-def scored(rows: Sequence[Row], given: Given, card: Card) -> tuple[Scored | None, int]:
-    """The photos that can be scored, or None where there is none; and how many lie in folders of two or more classes.
+def scored(
+    rows: Sequence[Row], given: Given, card: Card, learned: Collection[str] = ()
+) -> tuple[Scored | None, int, int]:
+    """The photos that can be scored, or None where there is none; how many lie in folders of two or more classes; and
+    how many are left out because the network was made with them, which their fingerprints in `learned` tell.
 
-    Of those nobody knows the true class, so they are left out. Where no face was found, that counts as wrong.
+    Of those in two folders nobody knows the true class, so they are left out, too. Where no face was found, that counts
+    as wrong.
     """
     truths: dict[str, set[int]] = {}
     chosen: dict[str, Row] = {}
+    known_ones = set[str]()
     for row, truth in zip(rows, batches.truths(given, card.labels), strict=False):
         if truth is not None and (row.scores is not None or row.faces is not None):
+            if row.fingerprint in learned:
+                known_ones.add(row.digest)
+                continue
             truths.setdefault(row.digest, set()).add(truth)
             chosen.setdefault(row.digest, row)
     known = {digest: next(iter(found)) for digest, found in truths.items() if len(found) == 1}
     torn = len(truths) - len(known)
     answered = {digest: one for digest in known if (one := _whole(chosen[digest])) is not None}
     if not answered:
-        return None, torn
+        return None, torn, len(known_ones)
     kept, true = tuple(answered.values()), tuple(known[digest] for digest in answered)
     answers = np.array([[row.scores[label] for label in card.labels] for row in kept if row.scores])
     silent = Counter(truth for digest, truth in known.items() if digest not in answered)
     unanswered = [silent[index] for index in range(len(card.labels))]
     found = evaluation.scores(answers, np.array(true), card.labels, unanswered)
-    return Scored(kept, true, tuple(map(int, answers.argmax(axis=1))), found), torn
+    return Scored(kept, true, tuple(map(int, answers.argmax(axis=1))), found), torn, len(known_ones)
 
 
 def _whole(row: Row) -> Row | None:
@@ -66,21 +78,28 @@ def _whole(row: Row) -> Row | None:
     return replace(row, scores=one.scores, thumbnail=one.thumbnail)
 
 
-def show(rows: Sequence[Row], given: Given, card: Card) -> None:
+def show(rows: Sequence[Row], given: Given, network: Network) -> None:
     """The score with its interval and baseline, the matrix, and the photos behind a cell."""
-    found, torn = scored(rows, given, card)
+    card = network.card
+    found, torn, learned = scored(rows, given, card, _learned(network))
     strange = batches.strange_folders(given, card.labels)
     if torn:
         st.caption(
             f"{'1 photo lies' if torn == 1 else f'{torn:,} photos lie'} in folders of more than one class and "
             f"{'is' if torn == 1 else 'are'} not scored: nobody knows which of them is true."
         )
+    if learned:
+        st.caption(
+            f"{'1 photo is' if learned == 1 else f'{learned:,} photos are'} answered, but not scored: the network was "
+            "trained or chosen with "
+            f"{'it' if learned == 1 else 'them'}, so that being right there says nothing."
+        )
     if found is None:
         if any(row.faces == () for row in rows) and any(
             truth is not None for truth in batches.truths(given, card.labels)
         ):
             st.caption("Not scored: no face was found in any photo that lies in a folder of a class.")
-        elif strange:
+        elif strange and not learned:
             names = ", ".join(card.labels[:4])
             st.caption(
                 f"Not scored: {_named(strange)} is no class of this network. In folders named {frame.escape(names)} "
@@ -114,6 +133,14 @@ def show(rows: Sequence[Row], given: Given, card: Card) -> None:
                 on_select=lambda: _clicked(card),
                 selection_mode="points",
             )
+
+
+def _learned(network: Network) -> frozenset[str]:
+    """Fingerprints of the pictures that the network was trained or chosen with, as far as they are known."""
+    with suppress(DataError):
+        known, _ = made_with(network.folder, network.card.data.get("not_scored_on"))
+        return frozenset(one for one, side in known.items() if side != "test")
+    return frozenset()
 
 
 def _named(folders: tuple[str, ...]) -> str:

@@ -83,7 +83,11 @@ def mean(card: Card, both: Floats, mirrored: bool, switch: bool) -> str:
 def _short(share: float | None) -> str:
     if share is None:
         return ""
-    return "NaN" if isnan(share) else f"{share:.3f}" if share >= 0.0005 else "< 0.001"
+    if isnan(share):
+        return "NaN"
+    if 0.9995 <= share < 1:
+        return "> 0.999"
+    return f"{share:.3f}" if share >= 0.0005 else "< 0.001"
 
 
 def _said(answer: Answer, shares: Any, threshold: float | None, faceless: bool) -> tuple[str, int]:

@@ -58,7 +58,14 @@ def controls(maps: Maps) -> None:
     words = {key: text for key, text in inside_state.ORDER_WORDS.items() if key != "weight" or maps.weight is not None}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="layer_controls"):
         address.choice(
-            "Sort by", "order", words, "index", _nothing, lambda: st.rerun([inside_state.KEPT, OPENED]), width=190
+            "Sort by",
+            "order",
+            words,
+            "index",
+            _nothing,
+            lambda: st.rerun([inside_state.KEPT, OPENED]),
+            width=190,
+            said=inside_state.order() == "index",  # another layer may have been sorted by what this one lacks
         )
         address.choice(
             "Range",

@@ -57,8 +57,8 @@ def mosaic_part(
         "kernels": beneath,
         "scale": {"text": range_words(maps), "bar": bar(maps)},
         "legend": legend([maps]),
-        "alt": f"All {maps.channels:,} channels of {name(maps.node.name)}. Arrow keys walk, Enter enlarges a channel, "
-        "x switches it off.",
+        "alt": f"All {maps.channels:,} channels of {name(maps.node.name)}. Arrow keys walk, Enter enlarges a "
+        f"channel{', x switches it off' * bool(switchable)}.",
         "hint": "",
     }
 

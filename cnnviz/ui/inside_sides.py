@@ -26,7 +26,7 @@ EMPTY = "Your own photo goes beside it: drop one on the strip. Until then nothin
 def sides(owner: str, network: Network, known: dict[str, Network]) -> dict[str, str]:
     """What can stand beside: another picture through this network, or this picture through another network."""
     found = {"": "nothing"}
-    here = str(st.session_state.get("picture") or samples.samples()[0].key)
+    here = in_hand()
     if here != strip.OWN and (PHOTOS.get(owner) is not None or inside_state.value("beside") == OWN):
         found[OWN] = "picture: your photo"
     found |= {f"picture:{one.key}": f"picture: {one.title}" for one in samples.samples() if one.key != here}
@@ -34,6 +34,17 @@ def sides(owner: str, network: Network, known: dict[str, Network]) -> dict[str, 
         if key != network.key:
             found[f"network:{key}"] = f"network: {other.card.title}"
     return found
+
+
+def in_hand() -> str:
+    """The key of the picture in hand on the strip."""
+    return str(st.session_state.get("picture") or samples.samples()[0].key)
+
+
+def part_twins() -> None:
+    """Nothing stands beside any more where that is the picture in hand by now. It comes before `inside_state.kept`."""
+    if st.session_state.get("beside") == f"picture:{in_hand()}":
+        st.session_state["beside"] = ""
 
 
 def whole() -> bool:
@@ -86,7 +97,7 @@ def pair(owner: str, say: Say | None) -> tuple[Subject, Subject | None]:
     if what == "network" and key in known and key != network.key:
         with suppress(*inside_ask.Problem):
             other = _subject(owner, photo, known[key], "beside", say, inside_state.mirrored())
-    elif what == "picture":
+    elif what == "picture" and key != in_hand():
         second = PHOTOS.get(owner) if key == strip.OWN else samples.photo(key) if _sample(key) else None
         if second is not None:
             other = _subject(owner, second, network, "beside", say, chosen=False)

@@ -69,7 +69,8 @@ def show(subject: Subject, look: Look, maps: Maps, number: int) -> None:
         _button("All layers .npz", taken, f"{key}{mirrored}.npz", _NPY, "npz_all")
         _button("The input .npy", taken, f"input{mirrored}.npy", _NPY, "npy_input")
     st.caption(
-        "PNG: a pixel a cell, in the colors shown. Arrays: float32 (height, width, channels); the input in levels."
+        "PNG: in the colors shown, a pixel a cell; all channels together are made smaller where they are larger than "
+        "96 × 96. Arrays: float32 (height, width, channels); the input in levels."
     )
     _problem()
 

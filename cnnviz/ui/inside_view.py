@@ -172,8 +172,7 @@ def network_block(
         "opened": opened_name,
         "explicit": explicit,
         "channel": channel,
-        "alt": f"The network’s {len(layers)} layers with their maps. Left and right: layers. Up and down: channels. "
-        "Enter opens a layer, Escape goes back.",
+        "alt": f"The network’s {len(layers)} layers with their maps.",
         "hint": _HINT if fits else "Move over the maps. Click one to open its layer.",
         "legend": " · ".join(filter(None, (legend(screen.layers), _FLAT if _is_flat(screen.layers[0]) else ""))),
         "note": "" if fits else stand_ins(screen.layers),

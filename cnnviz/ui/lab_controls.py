@@ -157,7 +157,7 @@ def kernel() -> None:
 
 def edit() -> None:
     """Callback: the kernel stage sent a change."""
-    weights.edit(None if weights.pair(weights.hand().choice) else lab_settings.plane())
+    weights.edit(lab_settings.edited_plane())
     redraw_kept()
 
 

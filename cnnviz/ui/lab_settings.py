@@ -92,7 +92,7 @@ def settings() -> road.Settings:
         padding = (top, bottom), (left, right)
     return road.Settings(
         channel=read,
-        weights=weights.weights(hand, 3 if read == "rgb" else 1) if grid is None else grid,
+        weights=weights.weights(hand, None if read == "rgb" else _own_plane()) if grid is None else grid,
         weights_y=grid_y,
         combine=combine,
         bias=float(value("bias")),
@@ -110,6 +110,18 @@ def plane() -> int | None:
     """Which plane of the kernel the grid of weights shows; None where there is but one."""
     names = planes()
     return names.index(value(f"plane_{names[0]}")) if names else None
+
+
+def edited_plane() -> int | None:
+    """Which plane an edit of the grid changes: the one it shows; None where the kernel is flat."""
+    if weights.pair(weights.hand().choice):
+        return None
+    return plane() if value("channel") == "RGB" else _own_plane() if weights.has_planes() else None
+
+
+def _own_plane() -> int:
+    """The plane that one channel is read with; luminance with the first."""
+    return PLANES.index(value("channel")) if value("channel") in PLANES else 0
 
 
 def value(key: str) -> Any:

@@ -196,7 +196,7 @@ def _direction_stage(walked: road.Road) -> microscope.Stage:
         "map",
         "Direction",
         (angle.shape[0], angle.shape[1]),
-        display.directions(shown, strength),
+        display.directions(shown, strength, road.rounding(walked.settings)),
         sub=lab_words.operator(walked.settings),
         shape=lab_words.times(angle.shape),
         value_range="−180° … 180°",
@@ -234,7 +234,7 @@ def view(walked: road.Road, name: str) -> tuple[display.Scale, Callable[[Floats]
         # no cell can be negative: still a picture, and as bright as that
         # a kernel of zeros gives zeros, which are black
         return display.grey_scale(0, max(limit, 255 * float(s.weights.sum()) + s.bias)), lambda values: values
-    if name == "Absolute" or walked.settings.combine == "magnitude":
+    if name == "Absolute" or (s.combine == "magnitude" and s.bias >= 0):
         return display.heat_scale(0, limit), np.abs
     return display.signed_scale(limit), lambda values: values
 
@@ -314,13 +314,16 @@ def downloads(walked: road.Road, display_name: str) -> None:
     scale, shown = view(walked, display_name)
     read = road.source(walked.pixels, walked.settings.channel)
     maps = {"input": read, "feature_map": walked.feature_map, "relu": walked.relu, "pooled": walked.pooled}
+    angles = walked.settings.combine == "direction"
+    labels = {"feature_map": "Direction" if angles else "Feature map", "relu": "ReLU"}
     for name, values in maps.items():
         if values is None:
             continue
-        label = {"feature_map": "Feature map", "relu": "ReLU"}.get(name, name.capitalize())
+        label = labels.get(name, name.capitalize())
         files = {"npy": ("application/octet-stream", _npy_of(values))}
         if name != "input":
-            files = {"png": ("image/png", _png_of(shown(values), scale))} | files
+            picture = _wheel_of(walked) if angles else _png_of(shown(values), scale)
+            files = {"png": ("image/png", picture)} | files
         with st.container(horizontal=True, gap="small"):
             for kind, (mime, write) in files.items():
                 st.download_button(
@@ -336,6 +339,13 @@ def downloads(walked: road.Road, display_name: str) -> None:
 
 def _png_of(values: Floats, scale: display.Scale) -> Callable[[], bytes]:
     return lambda: display.palette_png(values, scale)
+
+
+def _wheel_of(walked: road.Road) -> Callable[[], bytes]:
+    """The map of angles in the colors of the wheel, as it is shown."""
+    angle, magnitude, least = walked.feature_map, walked.magnitude, road.rounding(walked.settings)
+    assert magnitude is not None
+    return lambda: display.png(display.directions(angle, magnitude, least))
 
 
 def _npy_of(values: Floats) -> Callable[[], bytes]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from cnnviz import road
 from cnnviz.display import number
 from cnnviz.filters import output_size
+from cnnviz.steps import share
 
 
 def times(shape: tuple[int, ...]) -> str:
@@ -99,7 +100,7 @@ def relu_share(walked: road.Road) -> str:
     if not walked.settings.relu:
         return "Off: negative cells stay."
     negative = int((walked.feature_map < 0).sum())
-    return f"{number(100 * negative / walked.feature_map.size, 3)} % of the cells became 0"
+    return f"{share(negative / walked.feature_map.size)} of the cells became 0"
 
 
 def convolution(walked: road.Road) -> str:
@@ -165,7 +166,7 @@ def displays(walked: road.Road) -> str:
 
 def _outside(walked: road.Road) -> str:
     lost = ((walked.feature_map < 0) | (walked.feature_map > 255)).mean()
-    return f"{number(100 * float(lost), 2)} %"
+    return share(float(lost))
 
 
 def relu(walked: road.Road) -> str:

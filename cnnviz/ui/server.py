@@ -8,12 +8,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import cli_util, config, delta_generator
+from streamlit.runtime import get_instance
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web.server import server_util
 
+# an upload stays in memory, as Streamlit keeps it: above this Starlette writes it to disk first, and that at 1 MB
+MultiPartParser.spool_max_size = 1_000_000_000
+MOST_HELD = 600_000_000  # bytes of one tab's files; the pages take 500 MB at most
 # NumPy, Pillow and OpenCV come with these; of all pages the Kernel lab needs most before it can be drawn
 _MODULES = ("cnnviz.ui.frame", "cnnviz.ui.strip", "cnnviz.ui.lab_controls", "cnnviz.ui.lab_stages", "cnnviz.recipe")
 
@@ -48,6 +55,27 @@ def _loading(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, send)
 
     return call
+
+
+def _bounded(app: ASGIApp) -> ASGIApp:
+    """The app, but that a tab gets no more memory for files while those that it sent wait for its page."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        what, session, _ = ["", "", "", *str(scope.get("path", "")).split("/")][-3:]
+        if scope.get("method") == "PUT" and what == "upload_file" and _held(session) > MOST_HELD:
+            sentence = "These files are too many together; drop fewer or smaller ones."
+            await PlainTextResponse(sentence, status_code=413)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return call
+
+
+def _held(session: str) -> int:
+    """Bytes of the files that a session has sent and its page has not taken yet."""
+    manager = get_instance().uploaded_file_mgr
+    files = manager.file_storage.get(session, {}) if isinstance(manager, MemoryUploadedFileManager) else {}
+    return sum(len(file.data) for file in list(files.values()))
 
 
 @asynccontextmanager
@@ -87,4 +115,4 @@ def _end_in_order() -> None:
             signal.signal(number, stop)
 
 
-middleware = [Middleware(_loading)]
+middleware = [Middleware(_bounded), Middleware(_loading)]

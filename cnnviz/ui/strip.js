@@ -1,6 +1,7 @@
 // The thumbnails of the picture strip: one button a picture, the one in hand is pressed.
 export default function ({ parentElement, data: [data], setTriggerValue }) {
   const strip = parentElement.querySelector(".strip")
+  const focused = strip.querySelector(":focus")
   strip.replaceChildren(
     ...data.entries.map((entry) => {
       const known = strip.querySelector(`[data-key="${CSS.escape(entry.key)}"]`)
@@ -17,4 +18,5 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
       return button
     }),
   )
+  focused?.focus({ preventScroll: true }) // which it has lost on the way
 }

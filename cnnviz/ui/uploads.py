@@ -12,8 +12,10 @@ from cnnviz.data.dataset import SPLITS, DataError, Dataset
 from cnnviz.data.fingerprints import Scan, Stopped, scan
 from cnnviz.data.sources import open_upload, require_classes
 from cnnviz.data.split import Split, make_split
+from cnnviz.training.bounds import PICTURES
 from cnnviz.ui.store import MAX_BYTES, Store
 
+MOST_CLASSES = 100  # of a run: a matrix of more could not be read, and takes seconds to draw
 OPENING, READING, COMPARING = "opening", "reading", "comparing"  # what is done to a zip, in this order
 
 
@@ -55,7 +57,15 @@ class Upload:
 
 
 def _require_enough(dataset: Dataset) -> None:
-    """DataError unless each class has a picture for each part; where a split came along, make_split knows better."""
+    """DataError unless each class has a picture for each part; where a split came along, make_split knows better.
+
+    And where there are more pictures or classes than a run here may have: to look at them takes memory and time.
+    """
+    for number, most, what in ((len(dataset), PICTURES, "pictures"), (len(dataset.labels), MOST_CLASSES, "classes")):
+        if number > most:
+            raise DataError(
+                f"{dataset.name} has {number:,} {what}, and a run here has at most {most:,}; take some out."
+            )
     require_classes(dataset, 2 if any(entry.split for entry in dataset.entries) else len(SPLITS))
 
 

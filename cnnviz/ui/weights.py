@@ -97,11 +97,14 @@ def _read(text: str) -> Weights:
     return grid
 
 
-def weights(in_hand: Hand, channels: int) -> Weights:
-    """The weights that the convolution uses: (kh, kw), or (kh, kw, 3) for three channels (a flat kernel thrice)."""
+def weights(in_hand: Hand, plane: int | None) -> Weights:
+    """The weights that the convolution uses: (kh, kw, 3) for R, G and B (a flat kernel thrice), or one plane, (kh, kw).
+
+    plane: 0, 1 or 2, which one of a kernel with three; None for all of them.
+    """
     grid = in_hand.edited if in_hand.edited is not None else filters.PRESETS[in_hand.choice].weights
-    if channels == 1:
-        return grid if grid.ndim == 2 else grid[..., 0]
+    if plane is not None:
+        return grid if grid.ndim == 2 else grid[..., plane]
     return grid if grid.ndim == 3 else np.repeat(grid[..., None], 3, axis=2)
 
 
@@ -152,10 +155,16 @@ def _hold(new: Hand) -> None:
     st.session_state["w"] = "" if new.edited is None else kernels.dump(new.edited)
 
 
+def has_planes() -> bool:
+    """Whether the kernel in hand has a plane each for R, G and B."""
+    edited = hand().edited
+    return edited is not None and edited.ndim == 3
+
+
 def edit(plane: int | None) -> None:
-    """Apply what the kernel stage sent; `plane` is the channel it shows, None for a flat kernel."""
+    """Apply what the kernel stage sent; `plane` is the one of three that it shows, None for a flat kernel."""
     sent = st.session_state["kernel_grid"].edit
-    if not sent:
+    if not sent or (pair(hand().choice) and sent.get("tool") != "undo"):
         return
     st.session_state["kernel_turn"] = sent.get("turn", 0)
     try:
@@ -182,7 +191,7 @@ def edit(plane: int | None) -> None:
 
 
 def _now(plane: int | None) -> Weights:
-    return weights(hand(), 1 if plane is None else 3).copy()
+    return weights(hand(), 0 if plane is None else None).copy()
 
 
 def _with_plane(grid: Weights, plane: int, block: Weights) -> Weights:
