@@ -269,6 +269,62 @@ def test_a_click_on_a_cell_holds_it_in_the_address_and_opens_its_sum(page: Any, 
     assert float(one.get_attribute("data-value")) == pytest.approx(total, rel=1e-4, abs=1e-5)
     made = page.locator(".st-key-trace_view [data-testid=sum]").first
     assert float(made.get_attribute("data-value")) == pytest.approx(total, rel=1e-4, abs=1e-5)
+    one.press("Escape")
+    until(lambda: "trace" not in query(page), "the cell let go")
+    assert one.get_attribute("data-row") == ""
+    assert page.locator(".st-key-layer_channel .channel .box:visible").count() == 0
+
+
+def test_the_maps_are_read_as_before_after_going_back_and_so_is_the_window_of_the_kernel_lab(
+    page: Any, server: Server
+) -> None:
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    open_inside(page, server, layer="conv_1")
+    network = canvas(page, "network")
+    for key in ("Home", "ArrowRight", "ArrowRight", "Enter"):
+        network.press(key)
+    page.wait_for_function("location.search.includes('layer=bn_1')")
+    settle(page)
+    page.go_back()
+    wait_for(page, "conv_1")
+    words = page.locator(".st-key-network_maps .here")
+    network.press("ArrowRight")
+    network.press("ArrowLeft")
+    assert "mean" in words.inner_text()
+    box = network.bounding_box()
+    read = set()
+    for x in range(20, int(box["width"]), 40):
+        page.mouse.move(box["x"] + x, box["y"] + box["height"] / 2)
+        read.add(network.evaluate("e => e.dataset.value"))
+    assert len(read - {""}) > 3
+    page.get_by_role("link", name="Kernel lab").first.click()
+    stage = page.locator(".st-key-stage_map [data-testid=stage]")
+    stage.wait_for()
+    settle(page)
+    for key in ("ArrowDown", "Enter"):
+        stage.press(key)
+    page.wait_for_function("location.search.includes('cell=map')")
+    assert not faults
+
+
+def test_beside_another_picture_the_inputs_of_a_channel_are_its_own(page: Any, server: Server) -> None:
+    open_inside(page, server, network="cats-dogs", beside="picture:cat", layer="block_3_conv_1", map="0")
+    page.wait_for_function("cnnvizHub.blocks.get('inside')?.network.paired")
+    settle(page)
+    told = page.evaluate(
+        """() => {
+          const { network } = cnnvizHub.blocks.get('inside')
+          const kernels = cnnvizHub.blocks.get('inside_layer').channel.kernels
+          const source = network.layers.find(layer => layer.name === kernels.source)
+          return { shown: source.shown, inputs: kernels.planes.map(plane => plane.input) }
+        }"""
+    )
+    drawn = page.locator(".st-key-layer_channel .plane").evaluate_all(
+        "all => all.map(e => e.querySelectorAll('canvas').length)"
+    )
+    assert 0 < len(told["shown"]) < 32
+    assert drawn == [2 if channel in told["shown"] else 1 for channel in told["inputs"]]
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

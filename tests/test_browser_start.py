@@ -76,8 +76,11 @@ def test_the_picture_survives_reload_and_page_change(page: Any, server: Server, 
     page.get_by_role("heading", name="Kernel lab").wait_for()
     settle(page)
     assert chosen(page) == "own"
-    page.locator("[data-testid=sample][data-key=coffee]").click()
+    page.locator("[data-testid=sample][data-key=coffee]").press("Enter")
     settle(page)
+    assert chosen(page) == "coffee"
+    focused = page.locator("[data-testid=sample]:focus")  # who walks by keyboard goes on from there
+    assert focused.get_attribute("data-key") == "coffee"
     page.get_by_role("link", name="Start").first.click()
     page.get_by_role("heading", name="A laboratory for convolutional networks").wait_for()
     settle(page)

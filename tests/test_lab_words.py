@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
-from cnnviz import display, road
+from cnnviz import display, filters, road
 from cnnviz.ui import lab_stages, lab_words
 
 GREY = np.full((5, 7, 3), 100, np.uint8)
@@ -72,6 +73,45 @@ def test_a_blur_is_as_bright_as_the_picture() -> None:
         assert (scale.low, scale.high) == (0, pytest.approx(top))
         cell = float(walked.feature_map[0, 0])
         assert display.colored(shown(walked.feature_map), scale)[0, 0] == pytest.approx([cell / top * 255] * 3, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("bias", "name", "low"), [(0, "Signed", 0), (400, "Signed", 0), (-400, "Signed", -1), (-400, "Absolute", 0)]
+)
+def test_a_strength_below_0_has_the_colors_of_what_is_below_0(bias: float, name: str, low: int) -> None:
+    sobel = filters.PRESETS["sobel_x"].weights, filters.PRESETS["sobel_y"].weights
+    both = road.Settings("luminance", sobel[0], sobel[1], "magnitude", bias)
+    scale, _ = lab_stages.view(road.walk(RAMP, both), name)
+    assert np.sign(scale.low) == low
+
+
+def test_a_picture_of_one_color_has_no_direction() -> None:
+    sobel = filters.PRESETS["sobel_x"].weights, filters.PRESETS["sobel_y"].weights
+    angles = road.Settings("luminance", sobel[0], sobel[1], "direction")
+    red = np.full((9, 9, 3), (200, 30, 77), np.uint8)
+    for pixels, grey in ((red, True), (np.repeat(RAMP, 2, axis=0), False)):
+        walked = road.walk(pixels, angles)
+        drawn = lab_stages._wheel_of(walked)()
+        levels = cv2.imdecode(np.frombuffer(drawn, np.uint8), cv2.IMREAD_COLOR).astype(int)
+        assert bool(np.ptp(levels, axis=2).max() == 0) is grey
+
+
+@pytest.mark.parametrize(
+    ("negative", "expected"),
+    [
+        (0, "0\u00a0%"),
+        (1, "<\u00a00.1\u00a0%"),
+        (3000, "50\u00a0%"),
+        (5999, ">\u00a099.9\u00a0%"),
+        (6000, "100\u00a0%"),
+    ],
+)
+def test_a_share_of_all_cells_is_all_of_them_or_less(negative: int, expected: str) -> None:
+    pixels = np.full((60, 100, 3), 100, np.uint8)
+    pixels.reshape(-1, 3)[:negative] = 0
+    walked = road.walk(pixels, settings(bias=-50.0))
+    assert lab_words.relu_share(walked) == f"{expected} of the cells became 0"
+    assert f"and {expected} of this map is lost" in lab_words.displays(walked)
 
 
 def test_a_kernel_of_zeros_gives_black() -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import display, filters, samples
-from cnnviz.ui import frame, weights
+from cnnviz.ui import frame, lab_settings, weights
 
 pytestmark = pytest.mark.pages
 ROOT = Path(__file__).resolve().parents[1]
@@ -451,6 +452,34 @@ def test_three_planes_can_each_be_shown():
         check(app, KERNELS)
         assert components(app)["kernel_grid"]["weights"] == [[at + 1]]
     assert [part["weights"] for part in components(app)["window"]["parts"]] == [[[1]], [[2]], [[3]]]
+
+
+@pytest.mark.parametrize(("channel", "plane"), [("R", 1), ("G", 2), ("B", 3), ("Grey", 1)])
+def test_one_channel_is_read_with_its_own_plane(channel: str, plane: int):
+    app = opened(KERNELS, channel=channel, w="1|2|3", size="16")
+    check(app, KERNELS)
+    assert components(app)["kernel_grid"]["weights"] == [[plane]]
+    assert [part["weights"] for part in components(app)["window"]["parts"]] == [[[plane]]]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "channel", "sent", "expected"),
+    [
+        ("sobel_x", "B", {"cells": [[0, 0, "9"]]}, "1|2|9"),
+        ("sobel_x", "Grey", {"tool": "negate"}, "-1|-2|-3"),  # tools are for the whole kernel
+        ("sobel_x", "RGB", {"cells": [[0, 0, "9"]]}, "9|2|3"),
+        ("sobel_x", "G", {"paste": "7,8"}, "1,0|7,8|3,0"),
+        ("sobel_magnitude", "Grey", {"paste": "7,8"}, "1|2|3"),  # a pair is fixed
+    ],
+)
+def test_an_edit_changes_the_plane_that_is_shown_and_keeps_the_others(
+    kernel: str, channel: str, sent: dict[str, Any], expected: str, monkeypatch: pytest.MonkeyPatch
+):
+    state = {"kernel": kernel, "w": "1|2|3", "channel": channel, "kernel_grid": SimpleNamespace(edit=sent)}
+    monkeypatch.setattr(weights.st, "session_state", state)
+    weights.edit(lab_settings.edited_plane())
+    assert state["w"] == expected
+    assert bool(state.get("kernel_undo")) == (expected != "1|2|3")
 
 
 def test_a_plane_that_the_kernel_does_not_have_is_no_disaster():

@@ -232,6 +232,26 @@ def test_two_pictures_stand_side_by_side(monkeypatch: pytest.MonkeyPatch):
     assert [layer["shown"] for layer in both[0]] == [layer["shown"] for layer in both[1]]
 
 
+def test_a_picture_never_stands_beside_itself():
+    app = opened(beside="picture:cat")
+    assert "inside_beside" in blocks(app)
+    app.session_state["picture"] = "cat"
+    app.run()
+    assert not app.exception
+    assert "inside_beside" not in blocks(app)
+    assert not [caption.value for caption in app.caption if "The link asks for" in caption.value]
+    assert "inside_beside" not in blocks(opened(picture="cat", beside="picture:cat"))
+
+
+def test_what_another_layer_was_sorted_by_is_not_said_to_be_a_link_s():
+    app = opened(layer="average_1", order="weight")
+    assert blocks(app)["inside_layer"]["mosaic"]["order"] != list(range(4))
+    app.session_state["layer"] = "conv_1"
+    app.run()
+    assert blocks(app)["inside_layer"]["mosaic"]["order"] == list(range(4))
+    assert not [caption.value for caption in app.caption if "The link asks for" in caption.value]
+
+
 def test_two_networks_stand_side_by_side_on_layers_that_compare():
     app = opened(beside="network:cats-dogs", layer="block_1_conv")
     assert not app.exception
