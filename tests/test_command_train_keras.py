@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cnnviz.layer_kinds import Conv2D, Dense, GlobalAveragePooling2D, to_json
 
@@ -74,12 +75,18 @@ def test_a_list_of_layers_in_a_file_is_trained_at_the_size_asked_for_in_the_dire
     (tmp_path / "net.json").write_text(json.dumps(layers["layers"] if alone else layers))
     here = tmp_path / "here"
     here.mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "others" / name).mkdir(parents=True)
+        Image.new("RGB", (20, 20), "red").save(tmp_path / "others" / name / "a.png")
+    (tmp_path / "others" / "one" / "notes.txt").write_text("no picture")
     words = ("--architecture", "../net.json", "--data", "drawn-faces", "--number", "60", "--epochs", "1")
+    words += ("--foreign", "../others")
     done = cnnviz(here, "train", *words, "--out", ".", *(() if alone else ("--size", "16")))
     assert done.returncode == 0, done.stderr
     made = json.loads((here / "card.json").read_text())
     assert (made["name"], made["parameters"]) == ("here", 3 * 3 * 3 * 4 + 4 + 4 * 2 + 2)
     assert made["preprocessing"]["height"] == (32 if alone else 16)
+    assert made["scores"]["foreign"]["n"] == 2  # the notes are passed over
 
 
 def test_evaluate_reprints_the_score_of_the_card_on_the_data_it_was_trained_with(folder):
@@ -129,6 +136,7 @@ def test_a_start_that_fails_leaves_its_directory_free(folder):
         (("train", "--data", "digits", "--architecture", "deep.json"), "deep.json is no JSON"),
         (("train", "--data", "digits", "--architecture", "number.json"), "number.json holds no list of layers"),
         (("train", "--data", "digits", "--out", "n" * 81), "has a name of 1 to 80 letters"),
+        (("train", "--data", "digits", "--foreign", "nowhere", "--out", "strange"), "nowhere is not there"),
         (("train", "--resume", "--out", "nowhere"), "no run in nowhere"),
         (("train", "--resume", "--out", "first", "--epochs", "9"), "its own settings"),
         (("evaluate", "--model", "nobody", "--data", "digits"), "no network nobody"),

@@ -435,6 +435,22 @@ def test_what_inside_keeps_in_the_address_has_no_name_of_a_switch_on_classify():
 
 
 @pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        (None, ""),
+        (0.0, "< 0.001"),
+        (0.0005, "0.001"),
+        (0.5, "0.500"),
+        (0.9994, "0.999"),
+        (0.9996, "> 0.999"),
+        (1.0, "1.000"),
+    ],
+)
+def test_a_share_is_written_as_1_only_where_it_is(share: float | None, expected: str):
+    assert inside_answer._short(share) == expected
+
+
+@pytest.mark.parametrize(
     ("both", "mirrored", "switch", "expected"),
     [
         ((0.25, 0.75), False, True, "to its mirror image (see the switch Mirrored): dog, 75 %."),
