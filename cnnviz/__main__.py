@@ -20,7 +20,7 @@ from cnnviz.data.dataset import DataError
 from cnnviz.data.fingerprints import scan
 from cnnviz.data.leave_out import less_left_out, require_place, write_leave_out
 from cnnviz.data.preprocessing import Preprocessing
-from cnnviz.data.sources import open_dataset
+from cnnviz.data.sources import FETCHED, open_dataset
 from cnnviz.images import MAX_BYTES, ImageError, Pixels
 from cnnviz.layer_kinds import FORMAT
 from cnnviz.many import Row, classify_many
@@ -51,7 +51,7 @@ def models(as_json: bool) -> None:
         if card.task == "face" and not face.allowed(face.HERE, os.environ):
             continue
         if as_json:
-            click.echo(json.dumps(card.to_json(), ensure_ascii=False))
+            click.echo(_json(card.to_json()))
         else:
             score = card.test.words() if card.test else "not scored"
             click.echo(f"{card.name}: {card.title}. {card.parameters:,} parameters. {score}")
@@ -80,7 +80,7 @@ def classify(photos: tuple[str, ...], name: str, as_json: bool) -> None:
         for row in classify_many(files, card, partial(classifier.answers, folder), thumbnail=0, find=find):
             good = good and not row.error
             if as_json:
-                click.echo(json.dumps({"file": row.name, **_answer(row)}, ensure_ascii=False))
+                click.echo(_json({"file": row.name, **_answer(row)}))
             elif row.error:
                 click.echo(_in_folder(row.name, row.error), err=True)
             else:
@@ -102,9 +102,16 @@ def _answer(row: Row) -> dict[str, Any]:
     return {"faces": [{"box": one.box, "scores": one.scores, "sure": one.sure} for one in row.faces]}
 
 
+def _json(values: Any) -> str:
+    """As one line of JSON, with letters as they are where this terminal can show all of them."""
+    return json.dumps(values, ensure_ascii=(sys.stdout.encoding or "").lower() not in ("utf-8", "utf8"))
+
+
 def _in_folder(file: str, sentence: str) -> str:
     """The sentence with the file's folder, which it may lack; files of the same name can lie in several."""
     last = Path(file).name
+    if sentence.startswith(file):
+        return sentence
     return file.removesuffix(last) + sentence if sentence.startswith(last) else sentence
 
 
@@ -181,9 +188,9 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
 @main.command()
 @click.option("--architecture", default="tiny", show_default=True, help="A preset's name, or a file with its layers.")
 @click.option("--data", "source", default="", help="A folder, a zip, a csv, or a built-in name such as drawn-faces.")
-@click.option("--out", default="", help="The run's directory; otherwise a new one where the app's lie.")
+@click.option("--out", default="", help="The run's directory; otherwise a new one in runs/, or where CNNVIZ_RUNS says.")
 @click.option("--labels", default="", help="Only these classes, in this order, with commas between.")
-@click.option("--size", type=int, help="Side of the network's input in pixels, where it is not the preset's own.")
+@click.option("--size", type=int, help="Side of the network's input in pixels; else the preset's, or 32 for a file.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out from its last whole epoch.")
 @_settings
 def train(architecture: str, source: str, out: str, labels: str, size: int | None, resume: bool, **given: Any) -> None:
@@ -197,6 +204,8 @@ def train(architecture: str, source: str, out: str, labels: str, size: int | Non
             raise ConfigError("No data set was named; say --data with a folder, a zip, a csv or a built-in name.")
         else:
             given = {name: value for name, value in given.items() if value is not None}
+            if source in FETCHED and given.get("number"):
+                raise ConfigError(f"{source} is taken as a whole; leave --number out.")
             changes = {one.name for one in fields(Augmentation)}
             augmentation = Augmentation(**{name: given.pop(name) for name in changes & set(given)})
             layers = _layers(architecture)
@@ -260,7 +269,7 @@ def evaluate(name: str, source: str, mirror: bool | None, as_json: bool) -> None
         values = {"model": result.card.name, "data": result.data, "on": result.on, "left_out": result.left_out}
         values |= {"mirror": result.mirror, "sure": dict(result.sure)}
         values |= {"faces_found": True} if result.faces_found else {}
-        click.echo(json.dumps({**values, **result.scores.to_json()}, ensure_ascii=False))
+        click.echo(_json({**values, **result.scores.to_json()}))
     else:
         both = ", each with its mirror image" if result.mirror else ""
         click.echo(f"{result.card.title} on {result.data}, {result.on}{both}:")
@@ -421,7 +430,7 @@ def _sentence(error: Exception, as_json: bool, file: str) -> int:
     """Say what was wrong, as JSON where that was asked for; 1 is the exit status."""
     text = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
     if as_json:
-        click.echo(json.dumps({"file": file, "error": text}, ensure_ascii=False))
+        click.echo(_json({"file": file, "error": text}))
     else:
         click.echo(text, err=True)
     return 1

@@ -80,7 +80,7 @@ def test_json_has_every_class_of_every_photo_as_the_network_answers_in_this_proc
 def test_text_names_the_three_best_and_bad_files_do_not_stop_the_others(folder):
     strange = "caf\udce9.jpg"  # a name that is no UTF-8, as old zips have them
     shutil.copy(folder / "photos" / "cat.jpg", folder / strange)
-    words = ("nowhere.jpg", strange, "photos", "photos/notes.txt", "nothing", "--model", "models/objects")
+    words = ("nowhere.jpg", strange, "photos", "photos/notes.txt", "nothing/", "--model", "models/objects")
     done = classify(folder, *words, PYTHONIOENCODING="utf-8:strict")
     assert done.returncode == 1
     third, first, second = done.stdout.splitlines()
@@ -94,7 +94,7 @@ def test_text_names_the_three_best_and_bad_files_do_not_stop_the_others(folder):
             "nowhere.jpg is not there",
             "photos/cut.png ",
             "photos/notes.txt seems to be a text",
-            "nothing is a folder without a picture",
+            "nothing/ is a folder without a picture",
         ),
         strict=True,
     ):

@@ -132,6 +132,8 @@ def test_a_start_that_fails_leaves_its_directory_free(folder):
         (("train", "--data", "digits", "--learning-rate", "0"), "nothing would be learned"),
         (("train", "--data", "digits", "--architecture", "skynet"), "skynet"),
         (("train", "--data", "digits", "--labels", "0,cat"), "no class cat"),
+        (("train", "--data", "mnist", "--number", "9"), "mnist is taken as a whole; leave --number out."),
+        (("train", "--data", "digits", "--start", "damaged/model.keras", "--out", "x"), "to start from cannot be read"),
         (("train", "--data", "digits", "--size", "0"), "height is 0"),
         (("train", "--data", "digits", "--architecture", "deep.json"), "deep.json is no JSON"),
         (("train", "--data", "digits", "--architecture", "number.json"), "number.json holds no list of layers"),

@@ -276,6 +276,7 @@ def test_a_step_after_an_epoch_that_was_cut_short_is_of_the_next_one():
     on = [{**at(17), "epoch": 3}, {**at(20), "epoch": 3}]
     told = history([*RUN[:4], {**at(13), "epoch": 2}, cut, {**start(), "resumed": 2, "step": 13}, *on])
     assert told.epoch == 3
+    assert told.progress == pytest.approx((2 + 7 / 10) / 4)
     rows = list(csv.DictReader(io.StringIO(told.csv())))
     assert [(row["kind"], row["epoch"], row["step"]) for row in rows[3:]] == [
         ("step", "2", "13"), ("epoch", "2", "13"), ("step", "3", "17"), ("step", "3", "20"),

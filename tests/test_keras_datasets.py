@@ -16,10 +16,8 @@ import numpy as np
 import pytest
 
 from cnnviz.data.dataset import DataError
-from cnnviz.data.sources import FETCHED, open_dataset
+from cnnviz.data.sources import FETCHED
 from cnnviz.networks import keras_datasets
-from cnnviz.training.config import TrainingConfig
-from cnnviz.training.prepare import open_data
 
 pytestmark = pytest.mark.keras
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,8 +27,6 @@ PROGRAM = textwrap.dedent("""
     import json, sys, time
     from cnnviz.data.dataset import DataError
     from cnnviz.networks import keras_datasets
-from cnnviz.training.config import TrainingConfig
-from cnnviz.training.prepare import open_data
 
     said = []
     clothes = keras_datasets.open_dataset("fashion_mnist", lambda done, total: said.append((done, total)))
@@ -59,16 +55,6 @@ from cnnviz.training.prepare import open_data
 
 def test_the_names_are_those_that_pages_and_command_line_offer():
     assert tuple(keras_datasets._SOURCES) == FETCHED
-
-
-@pytest.mark.parametrize(("number", "expected"), [(0, 50), (7, 7), (99, 50)])
-def test_of_what_is_fetched_as_many_pictures_are_taken_as_were_asked_for(number, expected, monkeypatch):
-    whole = open_dataset("drawn-shapes", 50)
-    monkeypatch.setattr(keras_datasets, "open_dataset", lambda *_: whole)
-    config = TrainingConfig("mnist", number=number, seed=3)
-    first, again = (open_data("mnist", config, None, lambda *_: None) for _ in range(2))
-    assert len(first) == expected
-    assert first.entries == again.entries
 
 
 def idx(pictures: np.ndarray[Any, Any]) -> bytes:

@@ -38,7 +38,7 @@ def open_dataset(spec: str | Path, number: int | None = None, seed: int = 0) -> 
         raise DataError(f"{spec} is fetched from the Internet and cannot be opened here; train or evaluate with it.")
     if not str(spec).strip():
         raise DataError(f"No data set was named; give {WANTED}.")
-    return choose(_at_path(Path(spec)), number, seed)
+    return _chosen(_at_path(Path(spec)), number, seed)
 
 
 def open_upload(data: bytes, name: str) -> Dataset:
@@ -67,7 +67,7 @@ def _built_in(name: str, number: int | None, seed: int) -> Dataset:
     if name == "digits":
         from cnnviz.data.digits import digits  # noqa: PLC0415
 
-        return choose(digits(), number, seed)
+        return _chosen(digits(), number, seed)
     from cnnviz.data.drawn import drawn_shapes  # noqa: PLC0415
     from cnnviz.data.drawn_faces import drawn_faces  # noqa: PLC0415
 
@@ -75,8 +75,7 @@ def _built_in(name: str, number: int | None, seed: int) -> Dataset:
     return draw(seed=seed) if number is None else draw(number, seed)
 
 
-def choose(dataset: Dataset, number: int | None, seed: int) -> Dataset:
-    """So many pictures of a data set, chosen at random; all of them for None, or where there are no more."""
+def _chosen(dataset: Dataset, number: int | None, seed: int) -> Dataset:
     if number is None or number >= len(dataset):
         return dataset
     return dataset.select(sorted(random.Random(seed).sample(range(len(dataset)), number)))

@@ -71,7 +71,7 @@ def learning_rate(model: Any) -> float:
 
 
 def take_weights(model: Any, path: str) -> None:
-    """Take over another network's weights where layers in the same place have the same shapes; ValueError, OSError."""
+    """Take over another network's weights where layers in the same place have the same shapes; any Exception."""
     for new, old in zip(model.layers, load(path).layers, strict=False):
         weights = old.get_weights()
         if [value.shape for value in weights] == [value.shape for value in new.get_weights()]:

@@ -116,7 +116,13 @@ class History:
     @property
     def progress(self) -> float:
         """How much of the training is done, 0..1."""
-        return min(1.0, self.step / (self.steps * self.epochs)) if self.steps and self.epochs else 0.0
+        return min(1.0, self._epochs_done / self.epochs) if self.epochs else 0.0
+
+    @property
+    def _epochs_done(self) -> float:
+        """Whole ones and the part of the one in work; one that was ended early is whole, however few steps it has."""
+        last = self.all_epochs[-1] if self.all_epochs else Epoch(0, 0)
+        return last.epoch + (max(0, self.step - last.step) / self.steps if self.steps else 0.0)
 
     @property
     def best(self) -> Epoch | None:
@@ -151,7 +157,7 @@ class History:
         """
         if self.state or not self.steps or self.rate is None or len(self._timed) < 4:
             return None
-        left = max(0.0, self.epochs - self.step / self.steps)
+        left = max(0.0, self.epochs - self._epochs_done)
         times = [epoch.seconds for epoch in self.all_epochs[-_EPOCHS_TIMED - 1 :]]
         lengths = [later - earlier for earlier, later in pairwise(times) if later > earlier]
         if lengths:

@@ -54,7 +54,7 @@ def build(config: TrainingConfig, classes: int, steps: int) -> Any:
     if config.start:
         try:
             fitting.take_weights(model, config.start)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # on damaged files Keras raises nearly every exception there is
             raise TrainingError(f"The network to start from cannot be read: {str(error)[:120]}") from None
     fitting.compile_(model, config.optimizer, config.learning_rate, config.schedule, config.weight_decay, steps)
     return model

@@ -11,7 +11,7 @@ from cnnviz.cards import MAX_NAME, is_name
 from cnnviz.data.dataset import SPLITS, DataError, Dataset
 from cnnviz.data.fingerprints import scan
 from cnnviz.data.leave_out import less_left_out
-from cnnviz.data.sources import BUILT_IN, FETCHED, choose, open_dataset
+from cnnviz.data.sources import BUILT_IN, FETCHED, open_dataset
 from cnnviz.data.split import Split, make_split
 from cnnviz.images import Pixels
 from cnnviz.training import pictures
@@ -84,7 +84,6 @@ def open_data(spec: str, config: TrainingConfig, run: Run | None, say: Say) -> D
         from cnnviz.networks import keras_datasets  # noqa: PLC0415 - imports keras, which other data does not need
 
         dataset = keras_datasets.open_dataset(spec, lambda done, total: say("fetching", done, total))
-        dataset = choose(dataset, config.number or None, config.seed)
     else:
         dataset = open_dataset(spec, number=config.number or None, seed=config.seed)
         if spec not in BUILT_IN:

@@ -137,8 +137,7 @@ def column(
         "opened": opened_name,
         "explicit": explicit,
         "channel": channel,
-        "alt": f"{len(layers)} layers of {subject.network.card.title} that compare with those in the other column. "
-        "Up and down: layers. Left and right: channels. Enter opens a layer, Escape goes back.",
+        "alt": f"{len(layers)} layers of {subject.network.card.title} that compare with those in the other column.",
         "hint": "Move over the maps. Click one to open its layer.",
         "legend": inside_view.legend([screen.maps(row.name) for row in shown]),
         "note": "",
