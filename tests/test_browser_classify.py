@@ -216,6 +216,11 @@ def test_many_photos_a_broken_one_and_a_copy(page: Any, server: Server, tmp_path
     listed, names = page.locator("[data-testid=row]"), "rows => rows.map((row) => row.dataset.name)"
     in_order = ["again.png", "bricks.png", "broken.jpg", "cat.png", "coffee.png"]
     until(lambda: listed.evaluate_all(names) == in_order, "the files by their names")
+    until(lambda: param(page, "sort") == "name", "that order in the address")
+    settle(page)
+    page.go_back()
+    until(lambda: param(page, "sort") == "p-down" and listed.evaluate_all(names) != in_order, "the order before")
+    settle(page)
 
     lines = list(csv.DictReader(io.StringIO(downloaded(page, "csv_many").read_text())))
     assert [line["file"] for line in lines] == ["cat.png", "coffee.png", "bricks.png", "broken.jpg", "again.png"]

@@ -156,6 +156,12 @@ def test_every_face_is_answered_and_one_is_chosen(
     until(lambda: "Face 2 of 3" in words(page), "the second face, by keyboard")
     assert page.evaluate("document.activeElement.shadowRoot?.activeElement?.dataset.number") == "2"
     until(lambda: shown(page) == pytest.approx(percents(faces[1]["scores"]), abs=0.1), "its answer")
+    page.go_back()
+    until(lambda: "Face 3 of 3" in words(page) and held(page) == ["3", "3"], "the face before, in the list, too")
+    settle(page)
+    boxes.nth(1).click()
+    until(lambda: "Face 2 of 3" in words(page) and held(page) == ["2", "2"], "the second face again")
+    until(lambda: param(page, "face") == "2", "its number in the address")
     page.reload()
     until(lambda: "Face 2 of 3" in words(page) and held(page) == ["2", "2"], "the same face after a reload")
     best = max(faces[1]["scores"].values())

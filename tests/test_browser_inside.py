@@ -213,6 +213,10 @@ def test_switching_a_channel_off_changes_the_answer_as_keras_has_it(page: Any, s
     page.wait_for_function("!location.search.includes('off=')")
     settle(page)
     assert answers(page) == before
+    assert page.locator(".st-key-layer_mosaic .mode[aria-pressed=true]").count() == 1
+    for key in ("Home", "Enter"):  # the input, none of whose channels can be switched off there
+        canvas(page, "network").press(key)
+    until(lambda: page.locator(".st-key-layer_mosaic .mode[aria-pressed=true]").count() == 0, "no more switching off")
 
 
 def labels() -> tuple[str, ...]:

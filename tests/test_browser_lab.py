@@ -399,6 +399,12 @@ def test_it_can_be_used_by_keyboard_alone(page: Any, server: Server) -> None:
     settle(page)
     point(page, "map", (126, 126), (3, 3))
     assert shown(page)["row"] == now["row"], "a held window stays where it is"
+    page.emulate_media(color_scheme="dark")
+    settle(page)
+    point(page, "map", (126, 126), (5, 5))
+    assert shown(page)["row"] == now["row"], "also when it has become dark"
+    page.emulate_media(color_scheme="light")
+    settle(page)
     page.locator(".st-key-stage_map [data-testid=stage]").focus()
     page.keyboard.press("Escape")
     until(lambda: "cell=" not in address(page), "an address without it")

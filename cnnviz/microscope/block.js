@@ -3,6 +3,7 @@ const asked = new WeakSet()
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const block = unpack(data)
+  block.bytes = data // the same ones come again where nothing but the theme has changed
   hub.blocks.set(block.block, block)
   block.coarse = () => {
     if (asked.has(parentElement)) return

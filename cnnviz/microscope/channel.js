@@ -132,7 +132,7 @@ function mountChannel(root, where) {
     if (at) hold(at)
   }
   canvas.onkeydown = (event) => {
-    if (!data) return
+    if (!data || event.altKey || event.ctrlKey || event.metaKey) return // the browser's own keys
     const far = event.shiftKey ? 10 : 1
     const step = { ArrowUp: [-far, 0], ArrowDown: [far, 0], ArrowLeft: [0, -far], ArrowRight: [0, far] }[event.key]
     const at = cursor ?? data.pin ?? [Math.floor(data.picture.rows / 2), Math.floor(data.picture.columns / 2)]
@@ -230,8 +230,9 @@ function mountChannel(root, where) {
 
   function show(block) {
     if (!block.channel) return
-    data = block.channel
-    body = block.body
+    // the same bytes once more (the theme has changed) know of no cell that was held since
+    data = block.bytes === body?.of ? { ...block.channel, pin: data.pin } : block.channel
+    body = Object.assign(block.body, { of: block.bytes })
     sheets = {
       photo: sheetOf({ ...data.photo, count: 1 }, body),
       map: sheetOf({ ...data.picture, count: 1 }, body),

@@ -34,7 +34,7 @@ function mountGrid(figure, point, choose = null) {
         cell.className = "cell"
         if (testid) cell.dataset.testid = testid
         cell.onpointerenter = () => point(n)
-        cell.onpointerleave = () => point(null)
+        cell.onpointerleave = (event) => event.pointerType !== "touch" && point(null) // a finger leaves when it is lifted
         if (choose) {
           cell.onclick = () => choose(n)
           cell.setAttribute("role", "button")
@@ -152,11 +152,13 @@ function mountGrid(figure, point, choose = null) {
     const n = cellAt(event)
     if (n !== null && n !== lit) point(n)
   }
-  canvas.onpointerleave = () => point(null)
+  canvas.onpointerdown = canvas.onpointermove
+  canvas.onpointerleave = (event) => event.pointerType !== "touch" && point(null)
   if (choose) {
     canvas.tabIndex = 0
     canvas.onclick = (event) => cellAt(event) !== null && choose(cellAt(event))
     canvas.onkeydown = (event) => {
+      if (event.altKey || event.ctrlKey || event.metaKey) return // the browser's own keys
       const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key]
       if (event.key === "Enter" && lit !== null) choose(lit)
       else if (step) point(clamp((lit ?? 0) + step, 0, rows * columns - 1))

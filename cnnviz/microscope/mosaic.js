@@ -137,7 +137,7 @@ function mountMosaic(root, where) {
     if (position !== null) choose(position)
   }
   canvas.onkeydown = (event) => {
-    if (!tiles.length) return
+    if (!tiles.length || event.altKey || event.ctrlKey || event.metaKey) return // the browser's own keys
     const now = cursor ?? Math.max(0, tiles.findIndex((t) => t.channel === data.channel))
     const across = tiles.filter((t) => t.y === 0).length
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across }[event.key]
@@ -165,6 +165,7 @@ function mountMosaic(root, where) {
     if (cursor !== null && cursor >= data.order.length) cursor = null
     canvas.setAttribute("aria-label", data.alt)
     mode.hidden = !data.switchable && !data.level
+    if (!data.switchable && mode.getAttribute("aria-pressed") === "true") mode.onclick()
     mode.classList.toggle("level", data.level)
     find(".range").textContent = data.scale.text
     find(".bar").style.background = `linear-gradient(to right, ${data.scale.bar})`

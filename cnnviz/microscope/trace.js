@@ -50,6 +50,7 @@ function mountTrace(root, where) {
     const body = find(".body")
     if (!step) {
       body.replaceChildren(startsOf(now, (place) => go(place)))
+      refocus(body)
       return
     }
     find(".title").textContent = step.title
@@ -72,7 +73,13 @@ function mountTrace(root, where) {
     pointed(null)
     body.replaceChildren(...bodyOf(now, { on, go, pointed }))
     say(step.sentence)
-    if (focused) (body.querySelector("[data-follow]") ?? body.querySelector("[data-testid=term]"))?.focus()
+    refocus(body)
+  }
+
+  // Who walks by keyboard goes on from the next term; where there is none, from what else can be pressed.
+  function refocus(body) {
+    const next = ["[data-follow]", "[data-testid=term]", "button, canvas[tabindex]"].map((what) => body.querySelector(what))
+    if (focused) (next.find(Boolean) ?? find(".back")).focus()
     focused = false
   }
 

@@ -28,6 +28,7 @@ function mountWindow(root, where) {
   let playing = null
   let sayLater = null
   let pin = () => {}
+  let bytes = null // of the block that came last
   const grids = Object.fromEntries(
     ["values", "weights", "products"].map((name) => [name, mountGrid(find(`[data-grid="${name}"]`), pointTerm)]),
   )
@@ -224,6 +225,7 @@ function mountWindow(root, where) {
       return show()
     }
     if (detail.action === "keep") {
+      play(false)
       setPin(!pinned)
       return show()
     }
@@ -326,8 +328,10 @@ function mountWindow(root, where) {
     if (!block.window) return
     const first = spec === null
     spec = block.window
-    const decided = spec.pin !== told && spec.pin !== held // by a link, the back button or a reset
-    told = spec.pin
+    const came = block.bytes !== bytes // else it is drawn once more, in another theme
+    const decided = came && spec.pin !== told && spec.pin !== held // by a link, the back button or a reset
+    if (came) told = spec.pin
+    bytes = block.bytes
     if (decided) {
       held = spec.pin
       pinned = Boolean(held)

@@ -132,7 +132,8 @@ def map_of(scene: Scene, place: Place) -> Map | None:
     scale = display.signed_scale(limit) if signed else display.heat_scale(0.0, limit)
     every = -(-max(array.shape) // MAP)
     rows, columns = array.shape
-    return Map(display.levels(array[::every, ::every], scale), every, (rows, columns), scale.low, scale.high, kind)
+    low, high = (scale.low, scale.high) if array.any() else (0.0, 0.0)  # `limit` of zeros is a hair above 0
+    return Map(display.levels(array[::every, ::every], scale), every, (rows, columns), low, high, kind)
 
 
 def reach_of(scene: Scene, place: Place) -> tuple[int, int, int, int] | None:

@@ -7,6 +7,8 @@ async function reason() {
   return asked?.state === "denied" ? "denied" : ""
 }
 
+let watch = 0 // one for all times that Streamlit calls this, since it cleans up after the last one only
+
 export default function ({ setStateValue }) {
   let told = ""
   const look = async () => {
@@ -20,6 +22,7 @@ export default function ({ setStateValue }) {
     if (file) Object.assign(file, { accept: "image/*", capture: "environment" })
   }
   look()
-  const watch = setInterval(look, 400)
+  clearInterval(watch)
+  watch = setInterval(look, 400)
   return () => clearInterval(watch)
 }

@@ -92,8 +92,11 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
       else if (top + high > list.scrollTop + list.clientHeight) list.scrollTop = top + high - list.clientHeight
     }
   }
-  // while keys are still being pressed, an answer to an earlier choice must not pull it back
-  mark(root.wanted ?? data.chosen, root.refocus)
+  // while keys are still being pressed, an answer to an earlier choice must not pull it back; the same data once more
+  // (the theme has changed) know of no later choice
+  const given = JSON.stringify(data)
+  mark(root.wanted ?? (root.given === given ? root.held : data.chosen), root.refocus)
+  root.given = given
   root.refocus = false
 
   const choose = (number, pause) => {
@@ -119,7 +122,7 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
   root.onpointerleave = (event) => near(event, false)
   list.onkeydown = (event) => {
     const step = STEPS[event.key]
-    if (!step) return
+    if (!step || event.altKey || event.ctrlKey || event.metaKey) return // the browser's own keys
     event.preventDefault()
     choose(Math.min(Math.max(root.held + step, 1), list.children.length), PAUSE)
   }

@@ -34,18 +34,19 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
   if (!held) put(top, left)
 
   patch.onpointerdown = (event) => {
-    if (event.button) return
+    if (event.button || !event.isPrimary) return // of several fingers the first drags
     patch.setPointerCapture(event.pointerId)
     patch.focus({ preventScroll: true })
     frame.dataset.held = "1"
     const box = frame.getBoundingClientRect()
     const from = { y: event.clientY, x: event.clientX, top: +patch.dataset.top, left: +patch.dataset.left }
     patch.onpointermove = (move) =>
-      put(
+      move.isPrimary && put(
         from.top + ((move.clientY - from.y) / box.height) * rows,
         from.left + ((move.clientX - from.x) / box.width) * columns,
       )
-    patch.onpointerup = patch.onpointercancel = () => {
+    patch.onpointerup = patch.onpointercancel = (up) => {
+      if (!up.isPrimary) return
       patch.onpointermove = patch.onpointerup = patch.onpointercancel = null
       delete frame.dataset.held
       if (top !== from.top || left !== from.left) send()
@@ -54,7 +55,7 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
   }
   patch.onkeydown = (event) => {
     const step = KEYS[event.key]
-    if (!step) return
+    if (!step || event.altKey || event.ctrlKey || event.metaKey) return // the browser's own keys
     event.preventDefault()
     const far = event.shiftKey ? 4 : 1
     put(+patch.dataset.top + far * step[0], +patch.dataset.left + far * step[1])

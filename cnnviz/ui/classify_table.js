@@ -75,8 +75,10 @@ function sorted(rows, by, down) {
 
 export default function ({ parentElement, data: [data], setTriggerValue }) {
   const table = parentElement.querySelector("table")
-  const held = table.sort ?? data.sort
-  table.sort = held
+  if (table.given !== String(data.sort)) { // a link or Back; else the last press on a head counts
+    table.given = String(data.sort)
+    table.sort = data.sort
+  }
   const draw = () => {
     const [by, down] = table.sort
     for (const head of table.querySelectorAll("th")) {

@@ -129,6 +129,8 @@ def chooser(
             for place, one in enumerate(found)
         ],
         "row": lines is None,
+        # a choice runs `part` alone, so that the browser knows it and these data do not: after Back they must differ
+        "picks": st.session_state.get(f"{key}_picks", 0),
     }
     if min(room) > 0:
         height, width = photo.pixels.shape[:2]
@@ -147,6 +149,7 @@ def chooser(
 
     def picked() -> None:
         if (asked := st.session_state[key].pick) is not None:
+            st.session_state[f"{key}_picks"] = data["picks"] + 1
             st.session_state[PARAM] = str(asked)  # what is no number of a face here counts as the first
             if part:
                 st.rerun(part)
