@@ -158,12 +158,9 @@ def _compare(subject: _Subject, chosen: Collection[str], place: Place, before: A
 
 
 def _title(kinds: tuple[Mistake, ...], chosen: Collection[str]) -> str:
-    names = [one.label for one in kinds if one.key in chosen]
-    return (
-        f"After: {', '.join(name if name[:2].isupper() else name[0].lower() + name[1:] for name in names)}"
-        if names
-        else "After: nothing is wrong yet"
-    )
+    labels = [one.label for one in kinds if one.key in chosen]
+    names = [label if label.startswith("JPEG") else label[0].lower() + label[1:] for label in labels]
+    return f"After: {', '.join(names)}" if names else "After: nothing is wrong yet"
 
 
 def _side(pixels: Pixels, alt: str) -> str:
