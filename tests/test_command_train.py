@@ -1,5 +1,6 @@
 """The command line of training without training: its help, and settings that are the page's."""
 
+import json
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,13 @@ def test_every_setting_is_an_option_of_train():
 )
 def test_a_card_shows_of_each_path_the_last_part_only(given: str, shown: str):
     assert command._shown(given.split()) == shown.split()
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_file_of_layers_is_a_network(tmp_path: Path, alone: bool):
+    written = layers.to_json(PRESETS["tiny"].layers)
+    (tmp_path / "net.json").write_text(json.dumps(written["layers"] if alone else written))
+    assert layers.from_json(command._layers(str(tmp_path / "net.json"))) == PRESETS["tiny"].layers
 
 
 @pytest.fixture

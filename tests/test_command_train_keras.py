@@ -67,12 +67,9 @@ def test_a_run_leaves_its_card_with_command_seed_and_a_score_on_its_test_part(fo
     assert 0 <= made["scores"]["baseline"]["accuracy"] <= 1
 
 
-@pytest.mark.parametrize("alone", [False, True])
-def test_a_list_of_layers_in_a_file_is_trained_at_the_size_asked_for_in_the_directory_one_stands_in(
-    tmp_path: Path, alone: bool
-):
+def test_a_list_of_layers_in_a_file_is_trained_at_the_size_asked_for_in_the_directory_one_stands_in(tmp_path: Path):
     layers = to_json((Conv2D(4), GlobalAveragePooling2D(), Dense(2, "softmax")))
-    (tmp_path / "net.json").write_text(json.dumps(layers["layers"] if alone else layers))
+    (tmp_path / "net.json").write_text(json.dumps(layers["layers"]))
     here = tmp_path / "here"
     here.mkdir()
     for name in ("one", "two"):
@@ -81,11 +78,11 @@ def test_a_list_of_layers_in_a_file_is_trained_at_the_size_asked_for_in_the_dire
     (tmp_path / "others" / "one" / "notes.txt").write_text("no picture")
     words = ("--architecture", "../net.json", "--data", "drawn-faces", "--number", "60", "--epochs", "1")
     words += ("--foreign", "../others")
-    done = cnnviz(here, "train", *words, "--out", ".", *(() if alone else ("--size", "16")))
+    done = cnnviz(here, "train", *words, "--out", ".", "--size", "16")
     assert done.returncode == 0, done.stderr
     made = json.loads((here / "card.json").read_text())
     assert (made["name"], made["parameters"]) == ("here", 3 * 3 * 3 * 4 + 4 + 4 * 2 + 2)
-    assert made["preprocessing"]["height"] == (32 if alone else 16)
+    assert made["preprocessing"]["height"] == 16
     assert made["scores"]["foreign"]["n"] == 2  # the notes are passed over
 
 
