@@ -473,7 +473,6 @@ def test_an_answer_has_probabilities_only_where_it_ends_with_what_makes_them(
     import keras
     from keras import layers
 
-    inside = net("inside")
     scenes = net("scene")
 
     given = keras.Input((6, 6, 1))
@@ -488,7 +487,6 @@ def test_an_answer_has_probabilities_only_where_it_ends_with_what_makes_them(
         assert sum(shares) == pytest.approx(1, abs=1e-6)
     between = 0.5 if told else 0
     assert chosen == (int(numbers.argmax()) if units == 3 else int(numbers[0] > between))
-    assert inside.likeliest(numbers if shares is None else np.array(shares)) == chosen
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

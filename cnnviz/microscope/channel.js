@@ -132,7 +132,7 @@ function mountChannel(root, where) {
     if (at) hold(at)
   }
   canvas.onkeydown = (event) => {
-    if (!data || event.altKey || event.ctrlKey || event.metaKey) return // the browser's own keys
+    if (!data || isShortcut(event)) return
     const far = event.shiftKey ? 10 : 1
     const step = { ArrowUp: [-far, 0], ArrowDown: [far, 0], ArrowLeft: [0, -far], ArrowRight: [0, far] }[event.key]
     const at = cursor ?? data.pin ?? [Math.floor(data.picture.rows / 2), Math.floor(data.picture.columns / 2)]

@@ -158,7 +158,7 @@ function mountGrid(figure, point, choose = null) {
     canvas.tabIndex = 0
     canvas.onclick = (event) => cellAt(event) !== null && choose(cellAt(event))
     canvas.onkeydown = (event) => {
-      if (event.altKey || event.ctrlKey || event.metaKey) return // the browser's own keys
+      if (isShortcut(event)) return
       const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key]
       if (event.key === "Enter" && lit !== null) choose(lit)
       else if (step) point(clamp((lit ?? 0) + step, 0, rows * columns - 1))

@@ -44,6 +44,9 @@ const byTouch = () => matchMedia("(pointer: coarse)").matches
 // As filters.luminance has it: thousandths are whole numbers, so one rounding to float32 is all there is.
 const luminance = (r, g, b) => Math.fround((299 * r + 587 * g + 114 * b) / 1000)
 
+// Keys that are the browser's own, as Alt with an arrow, which goes back.
+const isShortcut = (event) => event.altKey || event.ctrlKey || event.metaKey
+
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value))
 
 // A number as it stands on the page: at most four digits, a real minus; whole ones up to a million, with commas. The

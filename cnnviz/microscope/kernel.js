@@ -113,7 +113,7 @@ function mountGrid(root, where) {
     const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], Enter: [1, 0] }
     if (all || input.selectionStart === 0) moves.ArrowLeft = [0, -1]
     if (all || input.selectionEnd === input.value.length) moves.ArrowRight = [0, 1]
-    const move = event.altKey || event.ctrlKey || event.metaKey ? null : moves[event.key] // the browser's own keys
+    const move = isShortcut(event) ? null : moves[event.key]
     if (event.key === "Escape") {
       input.value = input.dataset.shown
       input.select()

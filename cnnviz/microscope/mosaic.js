@@ -137,7 +137,7 @@ function mountMosaic(root, where) {
     if (position !== null) choose(position)
   }
   canvas.onkeydown = (event) => {
-    if (!tiles.length || event.altKey || event.ctrlKey || event.metaKey) return // the browser's own keys
+    if (!tiles.length || isShortcut(event)) return
     const now = cursor ?? Math.max(0, tiles.findIndex((t) => t.channel === data.channel))
     const across = tiles.filter((t) => t.y === 0).length
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across }[event.key]

@@ -253,7 +253,7 @@ function mountNetwork(root, where) {
     else if (data?.explicit) close()
   }
   canvas.onkeydown = (event) => {
-    if (!plan || !data.layers.length || event.altKey || event.ctrlKey || event.metaKey) return // the browser's own keys
+    if (!plan || !data.layers.length || isShortcut(event)) return
     const start = cursor ?? { layer: Math.max(0, data.layers.findIndex((layer) => layer.name === data.opened)), n: 0 }
     const count = (layer) => (plan.kind === "road" ? 1 : Math.max(1, data.layers[layer].picture?.count ?? 1))
     const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }

@@ -133,7 +133,7 @@ function mountStage(root, where) {
   canvas.onkeydown = (event) => {
     const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }
     const far = event.shiftKey ? 10 : 1
-    if (!data.live || event.altKey || event.ctrlKey || event.metaKey) return // the browser's own keys
+    if (!data.live || isShortcut(event)) return
     if (moves[event.key]) {
       const [rows, columns] = moves[event.key]
       tell("point", { road: data.road, stage: data.role, row: rows * far, column: columns * far, action: "move", bottom: bottom() })

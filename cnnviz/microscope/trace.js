@@ -255,7 +255,7 @@ function mountTrace(root, where) {
   find(".speed").onchange = () => playing && play(true)
   find(".back").onclick = back
   panel.onkeydown = (event) => {
-    if (event.target.matches("select, input") || event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.target.matches("select, input") || isShortcut(event)) return
     if (event.key === "Escape" && playing) play(false)
     else if (event.key === "Escape" || event.key === "Backspace") back()
     else if (event.key.startsWith("Arrow")) toward(event.key)
