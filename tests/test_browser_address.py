@@ -1,11 +1,13 @@
 """In a real browser: every page's address says what the page shows, and Back is one step back."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Server, open_page, settle
 
 pytestmark = pytest.mark.browser
+SAMPLES = Path(__file__).resolve().parents[1] / "sample_images"
 LAB = {"picture": "cat", "kernel": "emboss", "size": "64", "bias": "20", "stride_y": "3"}
 
 
@@ -110,3 +112,20 @@ def test_what_train_calls_a_network_stays_there(page: Any, server: Server) -> No
     page.go_back()
     settle(page)
     assert at(page)[:2] == ("/train", {"network": "system-b"})
+
+
+def test_one_s_own_photo_stands_in_the_address_of_the_first_page_too_so_that_back_leads_to_it(
+    context: Any, page: Any, server: Server
+) -> None:
+    open_page(page, f"{server.url}/kernels")
+    page.locator(".st-key-upload input[type=file]").set_input_files(str(SAMPLES / "coffee.jpg"))
+    page.locator("[data-testid=sample][data-key=own]").wait_for()
+    later = context.new_page()
+    open_page(later, f"{server.url}/kernels?kernel=emboss")
+    assert at(later) == ("/kernels", {"kernel": "emboss", "picture": "own"}, 2)  # a blank one, and the link
+    later.locator("[data-testid=sample][data-key=cat]").click()
+    settle(later)
+    assert at(later)[1:] == ({"kernel": "emboss", "picture": "cat"}, 3)
+    later.go_back()
+    settle(later)
+    assert (at(later)[1], shown(later)) == ({"kernel": "emboss", "picture": "own"}, "own")

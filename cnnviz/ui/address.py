@@ -28,11 +28,8 @@ def kept(param: str, default: str = "", known: Container[str] | None = None) -> 
         held = asked
     value = str(held or default)
     st.session_state[param] = value
-    if value != (default if asked is None else asked) and history.is_tidy():
-        if value != default:
-            st.query_params[param] = value
-        else:
-            del st.query_params[param]
+    if value != (default if asked is None else asked):
+        history.put(param, "" if value == default else value)
     return value
 
 
