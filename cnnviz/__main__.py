@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from cnnviz import face
-from cnnviz.cards import CardError, listed, read_card
+from cnnviz.cards import MODELS, CardError, allowed, find, listed, read_card
 from cnnviz.data import cleaning
 from cnnviz.data.dataset import DataError
 from cnnviz.data.fingerprints import scan
@@ -46,9 +46,9 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def models(as_json: bool) -> None:
     """List the networks that ship with the app, each with its score."""
-    cards, faults = listed("models")
+    cards, faults = listed(MODELS)
     for card in sorted(cards.values(), key=lambda card: card.task == "face"):  # those for faces after the others
-        if card.task == "face" and not face.allowed(face.HERE, os.environ):
+        if not allowed(card):
             continue
         if as_json:
             click.echo(_json(card.to_json()))
@@ -64,20 +64,19 @@ def models(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the probability of every class.")
 def classify(photos: tuple[str, ...], name: str, as_json: bool) -> None:
     """Say what a network takes photos for. PHOTO is a file, or a folder, of which every picture is taken."""
-    _load_keras()
-    from cnnviz.networks import classifier, faces  # noqa: PLC0415
-    from cnnviz.training.evaluate import find_network  # noqa: PLC0415
-
     good, advised, most = True, False, 0
     try:
-        folder = find_network(name)
-        _, card = classifier.load(folder)
+        folder, card = find(name)
+        _load_keras()
+        from cnnviz.networks import classifier, faces  # noqa: PLC0415
+
+        classifier.load(folder)
         files = [(file, partial(_picture, file)) for photo in photos for file in _pictures(photo)]
 
-        def find(pixels: Pixels, _: str) -> tuple[face.Face, ...]:
+        def faces_in(pixels: Pixels, _: str) -> tuple[face.Face, ...]:
             return faces.find(pixels)
 
-        for row in classify_many(files, card, partial(classifier.answers, folder), thumbnail=0, find=find):
+        for row in classify_many(files, card, partial(classifier.answers, folder), thumbnail=0, find=faces_in):
             good = good and not row.error
             if as_json:
                 click.echo(_json({"file": row.name, **_answer(row)}))
@@ -258,10 +257,11 @@ def train(architecture: str, source: str, out: str, labels: str, size: int | Non
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def evaluate(name: str, source: str, mirror: bool | None, as_json: bool) -> None:
     """Score a network: on its own data set's test pictures, or on every picture of another."""
-    _load_keras()
-    from cnnviz.training.evaluate import evaluate as score  # noqa: PLC0415
-
     try:
+        find(name)
+        _load_keras()
+        from cnnviz.training.evaluate import evaluate as score  # noqa: PLC0415
+
         result = score(name, source, _progress(), mirror)
     except _FAULTS as error:
         raise SystemExit(_sentence(error, as_json, source)) from None

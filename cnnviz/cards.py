@@ -9,11 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cnnviz import face
 from cnnviz.data.preprocessing import Preprocessing
 from cnnviz.evaluation import Scores
 
 FORMAT = 1
 FILE = "card.json"
+MODELS = Path("models")  # the networks that ship, where the program is called
 TASKS = ("picture", "face")  # classifies whole pictures, or each face that is found
 MAX_BYTES = 20_000_000  # a confusion matrix of 1,000 classes takes 3 to 7 million
 MAX_NAME = 80  # characters of a name, title or label
@@ -180,6 +182,28 @@ def read_card(path: str | Path) -> Card:
     if len(data) > MAX_BYTES:
         raise CardError(f"{where} is larger than {MAX_BYTES // 1_000_000} MB; a card is a text of some kilobytes.")
     return _parsed(data, where)
+
+
+def find(name: str) -> tuple[Path, Card]:
+    """A network's directory and card, for the command line: by a path, or by a name under models/.
+
+    CardError with a sentence where there is none, or one for faces and these are switched off.
+    """
+    for folder in (Path(name), MODELS / name):
+        if (folder / "model.keras").exists() or (folder / FILE).exists():
+            break
+    else:
+        shipped = [name for name, card in listed(MODELS).cards.items() if allowed(card)]
+        raise CardError(f"There is no network {name}; give a run's directory, or {' or '.join(shipped)}.")
+    card = read_card(folder / FILE)
+    if not allowed(card):
+        raise CardError(face.OFF)
+    return folder, card
+
+
+def allowed(card: Card) -> bool:
+    """Whether the command line may use this network: those for faces can be switched off."""
+    return card.task != "face" or face.allowed(face.HERE, os.environ)
 
 
 def write_card(card: Card, path: str | Path) -> None:

@@ -28,7 +28,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cnnviz import evaluation
-from cnnviz.cards import FILE, read_card, write_card
+from cnnviz.cards import FILE, find, write_card
 from cnnviz.data.fingerprints import digest
 from cnnviz.evaluation import wilson
 from cnnviz.face import HERE, OFF, Face, allowed, crop, largest
@@ -189,11 +189,9 @@ def score_network(name: str, asked: bool | None, mark: bool) -> None:
     """Print a network's scores on whole photos, all of them and the halves; mark: and write its card."""
     from cnnviz.networks import fitting  # noqa: PLC0415 - loads keras
     from cnnviz.networks.predict import probabilities  # noqa: PLC0415
-    from cnnviz.training.evaluate import find_network  # noqa: PLC0415
 
-    folder = find_network(name)
+    folder, card = find(name)
     model: Any = fitting.load(folder / "model.keras")
-    card = read_card(folder / FILE)
     mirror = card.mirror if asked is None else asked
     photos = list(labeled(PACKS / "happysad"))
     known = {one.digest: f"{one.file}: {IN_FER2013[one.file]}" for one in photos if one.file in IN_FER2013}

@@ -4,7 +4,6 @@ A network for faces learned from pictures that show one face and little else. Sc
 that is found in each.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz import evaluation, face
-from cnnviz.cards import FILE, Card, listed, read_card
+from cnnviz.cards import Card, find
 from cnnviz.data.dataset import DataError, Dataset
 from cnnviz.data.fingerprints import digest
-from cnnviz.data.split import FILE as FILE_OF_SPLIT
-from cnnviz.data.split import Split, made_with
+from cnnviz.data.split import FILE, Split, made_with
 from cnnviz.images import ImageError, Pixels
 from cnnviz.networks import fitting
 from cnnviz.networks.predict import probabilities
@@ -30,7 +28,6 @@ from cnnviz.training.config import ConfigError, TrainingConfig
 from cnnviz.training.prepare import open_data
 from cnnviz.training.record import RecordError, Run
 
-MODELS = Path("models")
 _SIZED = 16  # pictures of which the size is looked at to tell whole photos from faces
 _WHOLE = 2  # times the network's input: from this size on it is a photo, in which a face is looked for
 _PROBES = 5  # pictures of the same names that are looked at before a data set counts as another one
@@ -57,29 +54,12 @@ class Evaluation:
     mirror: bool = False
 
 
-def find_network(name: str) -> Path:
-    """The directory of a network: a path, or a name under models/; DataError with a sentence if there is none."""
-    for path in (Path(name), MODELS / name):
-        if (path / "model.keras").exists() or (path / FILE).exists():
-            return path
-    shipped = [name for name, card in listed(MODELS).cards.items() if _allowed(card)]
-    raise DataError(f"There is no network {name}; give a run's directory, or {' or '.join(shipped)}.")
-
-
-def _allowed(card: Card) -> bool:
-    """Whether the command line may use this network: those for faces can be switched off."""
-    return card.task != "face" or face.allowed(face.HERE, os.environ)
-
-
 def evaluate(name: str, data: str, say: Callable[[str, int, int], None], mirror: bool | None = None) -> Evaluation:
     """Score a network on a data set. DataError, CardError or ImageError with a sentence; loads Keras.
 
     mirror: with the mean over a picture and its mirror image, or without; None: as the card says.
     """
-    folder = find_network(name)
-    card = read_card(folder / FILE)
-    if not _allowed(card):
-        raise DataError(face.OFF)
+    folder, card = find(name)
     dataset = open_data(data, _as_trained(folder, data), None, say)
     missing = [label for label in dataset.labels if label not in card.labels]
     if len(missing) == len(dataset.labels):
@@ -212,9 +192,9 @@ def _largest_face(pixels: Pixels) -> Pixels | None:
 
 def _own(folder: Path, dataset: Dataset) -> Split | None:
     """The network's split if this is the data set that was split, told by names and the first picture that has one."""
-    if not (folder / FILE_OF_SPLIT).exists():
+    if not (folder / FILE).exists():
         return None
-    split = Split.load(folder / FILE_OF_SPLIT)
+    split = Split.load(folder / FILE)
     place = {entry.name: index for index, entry in enumerate(dataset.entries)}
     for name, _ in [file for file in (*split.train, *split.test) if file[0] in place][:_PROBES]:
         try:
