@@ -1,5 +1,6 @@
 """Where networks for faces are listed and where not: by the switch, by the address, on every page that has networks."""
 
+import asyncio
 import shutil
 import threading
 import time
@@ -8,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit import config, delta_generator
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
@@ -20,7 +20,7 @@ from cnnviz.engine_process import ENVIRONMENT
 from cnnviz.images import Photo
 from cnnviz.training import record
 from cnnviz.training.config import TrainingConfig
-from cnnviz.ui import catalog, faces, frame
+from cnnviz.ui import catalog, faces, frame, server
 
 pytestmark = pytest.mark.pages
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,10 +63,10 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
 @pytest.fixture
 def listening(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Have Streamlit say that it listens on an address."""
-    real = st.get_option
+    real = config.get_option
 
     def on(address: str | None) -> None:
-        monkeypatch.setattr(st, "get_option", lambda key: address if key == "server.address" else real(key))
+        monkeypatch.setattr(config, "get_option", lambda key: address if key == "server.address" else real(key))
 
     return on
 
@@ -137,7 +137,7 @@ def test_streamlit_still_has_the_switches_that_the_server_sets_and_faces_ask() -
 
 
 @pytest.mark.parametrize(
-    ("server", "there"),
+    ("mode", "there"),
     [
         (None, True),  # no server: a test
         ("starlette-app", True),  # streamlit run
@@ -147,11 +147,23 @@ def test_streamlit_still_has_the_switches_that_the_server_sets_and_faces_ask() -
     ],
 )
 def test_faces_are_off_where_another_server_listens_nobody_knows_where(
-    server: str | None, there: bool, listening: Any, monkeypatch: Any
+    mode: str | None, there: bool, listening: Any, monkeypatch: Any
 ) -> None:
     listening("127.0.0.1")
-    monkeypatch.setattr("streamlit.config._server_mode", server)
+    monkeypatch.setattr("streamlit.config._server_mode", mode)
     assert frame.faces() is there
+
+
+def test_a_server_whose_settings_are_edited_goes_on_listening_where_it_did(listening: Any, monkeypatch: Any) -> None:
+    async def edited(before: str, after: str) -> bool:
+        listening(before)
+        monkeypatch.setattr(server, "_listens_on", None)
+        async with server.lifespan(None):
+            listening(after)
+            return frame.faces()
+
+    for before, after, there in (("0.0.0.0", "127.0.0.1", False), ("127.0.0.1", "0.0.0.0", True)):
+        assert asyncio.run(edited(before, after)) is there
 
 
 @pytest.mark.parametrize(("address", "there"), [("127.0.0.1", True), ("0.0.0.0", False)])

@@ -17,9 +17,12 @@ from typing import Any
 import pytest
 from conftest import ROOT, Server, free_port, open_page, settle, start_server, until
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from streamlit import net_util
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+from streamlit.web.server.starlette import starlette_websocket
 
 from cnnviz.ui import server
 
@@ -68,33 +71,93 @@ def test_an_upload_is_never_written_to_disk_on_its_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "refused"),
+    ("method", "path", "told", "refused"),
     [
-        ("PUT", "/_stcore/upload_file/full/1", True),
-        ("PUT", "/lab/_stcore/upload_file/full/1", True),
-        ("PUT", "/_stcore/upload_file/other/1", False),
-        ("DELETE", "/_stcore/upload_file/full/1", False),
-        ("GET", "/", False),
+        ("PUT", "/_stcore/upload_file/full/1", "400", "too many together"),
+        ("PUT", "/lab/_stcore/upload_file/full/1", "400", "too many together"),
+        ("PUT", "/_stcore/upload_file/full/1", "300", ""),
+        ("PUT", "/_stcore/upload_file/other/1", "1500", ""),
+        ("PUT", "/_stcore/upload_file/other/1", "1501", "too many together"),
+        ("PUT", "/_stcore/upload_file/other/1", "", "too many together"),  # it may be as long as the server allows
+        ("DELETE", "/_stcore/upload_file/full/1", "400", ""),
+        ("GET", "/", "", ""),
     ],
 )
+@pytest.mark.usefixtures("waiting")
 def test_a_tab_that_sends_more_than_its_page_can_take_is_refused(
-    method: str, path: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+    method: str, path: str, told: str, refused: str
 ) -> None:
+    status, sentence = in_a_thread(sent(server._bounded(taken), method, path, told))
+    assert (status, refused in sentence) == (413 if refused else 200, True)
+
+
+@pytest.mark.parametrize(
+    ("session", "size", "refused"),
+    [
+        ("one", 900, "too many together"),  # 700 are on their way, and this tab may have 1,500
+        ("one", 800, ""),
+        ("two", 1300, ""),
+        ("two", 1301, "Others are sending"),  # and all tabs together 2,000
+    ],
+)
+@pytest.mark.usefixtures("waiting")
+def test_what_is_on_its_way_counts_and_is_forgotten_once_it_is_there(session: str, size: int, refused: str) -> None:
+    async def both() -> Any:
+        arrived = asyncio.Event()
+
+        async def slow(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"].endswith("first"):
+                await arrived.wait()
+            await taken(scope, receive, send)
+
+        app = server._bounded(slow)
+        first = asyncio.create_task(sent(app, "PUT", "/_stcore/upload_file/one/first", "700"))
+        await asyncio.sleep(0)
+        second = await sent(app, "PUT", f"/_stcore/upload_file/{session}/second", str(size))
+        arrived.set()
+        await first
+        return second, await sent(app, "PUT", "/_stcore/upload_file/one/third", "1500")
+
+    (status, sentence), later = in_a_thread(both())
+    assert (status, refused in sentence) == (413 if refused else 200, True)
+    assert later[0] == 200
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the session "full" 1,200 bytes wait for their page; a tab may send 1,500, all together 2,000."""
     files = MemoryUploadedFileManager("/_stcore/upload_file")
-    for number in range(4):
+    for number in range(3):
         files.add_file("full", UploadedFileRec(str(number), "photo.jpg", "image/jpeg", b"x" * 400))
     monkeypatch.setattr(server, "get_instance", lambda: SimpleNamespace(uploaded_file_mgr=files))
     monkeypatch.setattr(server, "MOST_HELD", 1500)
-    sent: list[Any] = []
+    monkeypatch.setattr(server, "MOST_COMING", 2000)
 
-    async def app(*_: Any) -> None:
-        sent.append({"status": 200})
+
+taken = PlainTextResponse("taken")
+
+
+async def sent(app: Any, method: str, path: str, told: str) -> tuple[int, str]:
+    """Status and text of the answer to a request that says that it is so long."""
+    heard: list[Any] = []
 
     async def send(message: Any) -> None:
-        sent.append(message)
+        heard.append(message)
 
-    in_a_thread(server._bounded(app)({"type": "http", "method": method, "path": path}, None, send))
-    assert sent[0]["status"] == (413 if refused else 200)
+    headers = [(b"content-length", told.encode())] if told else []
+    await app({"type": "http", "method": method, "path": path, "headers": headers}, None, send)
+    return heard[0]["status"], heard[1]["body"].decode()
+
+
+@pytest.mark.parametrize("origin", ["http://elsewhere.example", "http://203.0.113.5:8501"])
+def test_a_page_of_another_origin_is_refused_without_asking_an_outside_host(
+    origin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda url, **_: asked.append(url))
+    assert not starlette_websocket._is_origin_allowed(origin, "127.0.0.1:8501")
+    assert starlette_websocket._is_origin_allowed("http://127.0.0.1:8501", "127.0.0.1:8501")
+    assert asked == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="The browser that notes its address is a shell script.")

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import streamlit as st
-from streamlit import config
 from streamlit.navigation.page import Page
 
 from cnnviz import engine, face
 from cnnviz.engine_process import ENVIRONMENT
-from cnnviz.ui import history, owner
+from cnnviz.ui import history, owner, server
 
 ROOT = Path(__file__).resolve().parents[2]
 STYLE = Path(__file__).with_name("frame.css")
@@ -44,9 +43,7 @@ def enter() -> None:
 
 def faces() -> bool:
     """Whether this server may look for faces and show networks for them: see `face.allowed`."""
-    # another ASGI server listens where it was told to, and the option knows nothing of it
-    known = config._server_mode in (None, "starlette-managed", "starlette-app")  # a test, or `streamlit run`
-    return face.allowed(str(st.get_option("server.address") or "") if known else "", os.environ)
+    return face.allowed(server.address(), os.environ)
 
 
 def navigation() -> Page:

@@ -4,15 +4,17 @@ import asyncio
 import importlib
 import signal
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
-from streamlit import cli_util, config, delta_generator
+from streamlit import cli_util, config, delta_generator, net_util
 from streamlit.runtime import get_instance
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
@@ -21,6 +23,9 @@ from streamlit.web.server import server_util
 # an upload stays in memory, as Streamlit keeps it: above this Starlette writes it to disk first, and that at 1 MB
 MultiPartParser.spool_max_size = 1_000_000_000
 MOST_HELD = 600_000_000  # bytes of one tab's files; the pages take 500 MB at most
+MOST_COMING = 1_500_000_000  # bytes of everybody's files that are on their way at the same time
+# asked of an outside host, to see whether a page of another origin may talk to this server: it may not
+net_util.get_external_ip = lambda: None
 # NumPy, Pillow and OpenCV come with these; of all pages the Kernel lab needs most before it can be drawn
 _MODULES = ("cnnviz.ui.frame", "cnnviz.ui.strip", "cnnviz.ui.lab_controls", "cnnviz.ui.lab_stages", "cnnviz.recipe")
 
@@ -58,15 +63,31 @@ def _loading(app: ASGIApp) -> ASGIApp:
 
 
 def _bounded(app: ASGIApp) -> ASGIApp:
-    """The app, but that a tab gets no more memory for files while those that it sent wait for its page."""
+    """The app, but that files on their way, and those that wait for their page, get no more memory than is good."""
+    coming: Counter[str] = Counter()  # bytes by session
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         what, session, _ = ["", "", "", *str(scope.get("path", "")).split("/")][-3:]
-        if scope.get("method") == "PUT" and what == "upload_file" and _held(session) > MOST_HELD:
-            sentence = "These files are too many together; drop fewer or smaller ones."
-            await PlainTextResponse(sentence, status_code=413)(scope, receive, send)
-        else:
+        if scope.get("method") != "PUT" or what != "upload_file":
             await app(scope, receive, send)
+            return
+        told = Headers(scope=scope).get("content-length", "")
+        size = int(told) if told.isdecimal() else 1_000_000 * int(config.get_option("server.maxUploadSize"))
+        sentence = ""
+        if _held(session) + coming[session] + size > MOST_HELD:
+            sentence = "These files are too many together; drop fewer or smaller ones."
+        elif coming.total() + size > MOST_COMING:
+            sentence = "Others are sending much to this server just now; try again in a minute."
+        if sentence:
+            await PlainTextResponse(sentence, status_code=413)(scope, receive, send)
+            return
+        coming[session] += size
+        try:
+            await app(scope, receive, send)
+        finally:
+            coming[session] -= size
+            if not coming[session]:
+                del coming[session]
 
     return call
 
@@ -78,9 +99,24 @@ def _held(session: str) -> int:
     return sum(len(file.data) for file in list(files.values()))
 
 
+_listens_on: str | None = None  # as it was when the server started
+
+
+def address() -> str:
+    """What this server listens on, as Streamlit's option server.address has it; "" is every interface, or unknown.
+
+    As it was at the start: Streamlit reads a config.toml anew that somebody edits, and listens where it did.
+    """
+    if config._server_mode not in (None, "starlette-managed", "starlette-app"):  # None: a test
+        return ""  # another ASGI server listens where it was told to, and the option knows nothing of it
+    return str(config.get_option("server.address") or "") if _listens_on is None else _listens_on
+
+
 @asynccontextmanager
 async def lifespan(_: Any) -> AsyncIterator[None]:
     """What holds from the server's start to its end."""
+    global _listens_on  # noqa: PLW0603 - there is one server in a process
+    _listens_on = address()
     # both are asked at the first visit: whether pages/ is a navigation of Streamlit's own making, for which the page
     # runs once too often, and whether Python was started by hand, for which it looks at every module's file
     PagesManager.uses_pages_directory = False
