@@ -654,6 +654,24 @@ def test_the_browser_writes_numbers_as_python_does_and_fits_them_into_cells(page
     assert dict(zip(values, cells, strict=True))[12_344.5][0] == "+12,345"
 
 
+def test_a_number_can_be_read_on_every_color_of_its_cell(page: Any) -> None:
+    """WCAG 2.2: 4.5 : 1 for text of this size, on all greys and on the scale of a map."""
+    drawn = page.evaluate(
+        f"() => {{{HUB}; return [...Array(256).keys()].map(greyColor)"
+        ".concat([...Array(401).keys()].map((n) => signedColor(n / 200 - 1, 1)), [signedColor(NaN, 1)]) }"
+    )
+    for ground, ink in drawn:
+        first, second = sorted((luminance(ground), luminance(ink)), reverse=True)
+        assert (first + 0.05) / (second + 0.05) >= 4.5, (ground, ink)
+
+
+def luminance(color: str) -> float:
+    """Relative luminance (WCAG 2.2) of "rgb(1,2,3)" or "#010203"."""
+    parts = color[4:-1].split(",") if color.startswith("rgb") else [str(int(color[n : n + 2], 16)) for n in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (int(part) / 255 for part in parts)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 @pytest.mark.parametrize(("size", "stage", "side"), [("16", "map", 13), ("32", "map", 6), ("64", "pool", 6)])
 def test_all_cells_of_a_small_map_are_equally_large(
     page: Any, server: Server, size: str, stage: str, side: int

@@ -141,6 +141,7 @@ def test_bad_files_get_a_sentence_where_the_input_was(
     sentence = page.locator(".st-key-problem_picture").inner_text()
     assert words in sentence
     assert sentence.rstrip().endswith(".")
+    assert words in page.get_by_role("alert").inner_text()  # read out where a screen reader is used
     assert chosen(page) == "cat"
     assert page.locator("[data-testid=stException]").count() == 0
 

@@ -181,6 +181,29 @@ def test_a_pixel_that_is_clicked_shows_what_it_reaches_and_a_cell_there_goes_on(
     checked(page)
 
 
+def test_pixel_and_cell_are_chosen_by_keyboard_too(page: Any, server: Server) -> None:
+    open_trace(page, server, "softmax_1:3")
+    photo, pixels = trace(page).get_by_test_id("trace-photo"), trace(page).locator(".photo .aim")
+    photo.focus()
+    assert pixels.is_hidden()
+    for key in ("Shift+ArrowUp", "ArrowRight", "ArrowRight"):  # from the middle, 16.16
+        photo.press(key)
+    assert pixels.is_visible()
+    photo.press("Escape")
+    assert pixels.is_hidden()
+    assert in_url(page) == "softmax_1:3"  # Escape took the mark, and not the step back
+    for key in ("Shift+ArrowUp", "Shift+ArrowUp", "ArrowLeft", "Enter"):
+        photo.press(key)
+    at_place(page, "input:0.15.0")  # it ends at the edge
+    open_trace(page, server, "block_2_conv_1:3.3.5")
+    cells = trace(page).get_by_test_id("trace-map")
+    cells.focus()
+    for key in ("ArrowDown", "ArrowRight", "Enter"):
+        cells.press(key)
+    at_place(page, "block_2_conv_1:4.4.5")
+    assert trace(page).locator(".map .aim").is_hidden()
+
+
 WIDE = "document.querySelector('[data-testid=stMain]').scrollWidth"
 
 

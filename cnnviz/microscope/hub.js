@@ -106,6 +106,10 @@ function greyColor(value) {
   return [`rgb(${v},${v},${v})`, inkOn([v, v, v])]
 }
 
+const LINEAR = Float64Array.from({ length: 256 }, (_, v) => (v <= 10 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4))
+
+// Black or white, whichever stands out more (relative luminance of WCAG 2.2): at least 4.5 : 1 on any color.
 function inkOn([r, g, b]) {
-  return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#1F2430" : "#FFFFFF"
+  const luminance = 0.2126 * LINEAR[r] + 0.7152 * LINEAR[g] + 0.0722 * LINEAR[b]
+  return (luminance + 0.05) ** 2 > 1.05 * 0.05 ? "#000000" : "#FFFFFF"
 }

@@ -5,6 +5,8 @@ const mounted = new WeakMap()
 const PACE = { window: 2600, terms: 2000, softmax: 2600, pool: 1600 } // milliseconds at speed 1; other forms 1000
 const SIDE = matchMedia("(max-width: 759px)").matches ? 144 : 160 // px of the photo and of the map
 
+const BY_KEYBOARD = "choose one with the arrow keys and Enter."
+
 export default function ({ parentElement, data, setTriggerValue }) {
   let part = mounted.get(parentElement)
   if (!part) mounted.set(parentElement, (part = mountTrace(parentElement, data[0])))
@@ -144,11 +146,9 @@ function mountTrace(root, where) {
       fit(figure, plane.height, plane.width)
     }
     const reach = now.step?.reach
-    const frame = place(figure, plane.height, plane.width, reach)
-    canvas.onclick = (event) => {
-      const [y, x] = cellUnder(event, frame, plane.height, plane.width)
-      go(`${now.input}:${y}.${x}.0`)
-    }
+    place(figure, ".box", plane.height, plane.width, reach)
+    const middle = reach ? [(reach[0] + reach[2]) >> 1, (reach[1] + reach[3]) >> 1] : [plane.height >> 1, plane.width >> 1]
+    aim(figure, plane.height, plane.width, middle, ([y, x]) => go(`${now.input}:${y}.${x}.0`))
     const whole = reach && reach[2] - reach[0] >= plane.height && reach[3] - reach[1] >= plane.width
     const alone = reach && reach[2] - reach[0] === 1 && reach[3] - reach[1] === 1
     figure.querySelector("figcaption").textContent = !reach
@@ -158,7 +158,8 @@ function mountTrace(root, where) {
         : whole
           ? "it sees the whole picture"
           : `it sees ${reach[2] - reach[0]} × ${reach[3] - reach[1]} pixels`
-    canvas.setAttribute("aria-label", "The picture as the network sees it. Click a pixel to see which cells it can reach.")
+    const label = `The picture as the network sees it. Click a pixel to see which cells it can reach, or ${BY_KEYBOARD}`
+    canvas.setAttribute("aria-label", label)
   }
 
   function showMap() {
@@ -179,13 +180,12 @@ function mountTrace(root, where) {
     const [high, wide] = map.cells
     fit(figure, high, wide)
     const [name, index] = split(at(now.trail).at(-1))
-    const frame = place(figure, high, wide, [index[0], index[1], index[0] + 1, index[1] + 1])
-    canvas.onclick = (event) => {
-      const [y, x] = cellUnder(event, frame, high, wide)
-      go([...at(now.trail).slice(0, -1), `${name}:${y}.${x}.${index[2]}`].join("~"))
-    }
+    place(figure, ".box", high, wide, [index[0], index[1], index[0] + 1, index[1] + 1])
+    const take = ([y, x]) => go([...at(now.trail).slice(0, -1), `${name}:${y}.${x}.${index[2]}`].join("~"))
+    aim(figure, high, wide, index, take)
     figure.querySelector("figcaption").textContent = `its map, ${numberText(map.low)} … ${numberText(map.high)}`
-    canvas.setAttribute("aria-label", `The map of ${now.step.title}, ${high} × ${wide}. Click another cell of it.`)
+    const label = `The map of ${now.step.title}, ${high} × ${wide}. Click another cell of it, or ${BY_KEYBOARD}`
+    canvas.setAttribute("aria-label", label)
   }
 
   // A figure's frame, SIDE px on its long side: a whole number of pixels a cell where there is room for one.
@@ -197,9 +197,9 @@ function mountTrace(root, where) {
     frame.style.height = `${Math.max(1, high * scale)}px`
   }
 
-  function place(figure, high, wide, box) {
+  function place(figure, which, high, wide, box) {
     const frame = figure.querySelector(".frame")
-    const mark = figure.querySelector(".box")
+    const mark = figure.querySelector(which)
     mark.hidden = !box
     if (box) {
       const [top, left, bottom, right] = box
@@ -210,7 +210,31 @@ function mountTrace(root, where) {
       mark.style.width = `${w}px`
       mark.style.height = `${h}px`
     }
-    return frame
+  }
+
+  // A cell of a figure's canvas to choose, by a click, or by arrow keys from the cell `from` and Enter.
+  function aim(figure, high, wide, from, take) {
+    const canvas = figure.querySelector("canvas")
+    let cell = null
+    const move = (to) => {
+      cell = to && [clamp(to[0], 0, high - 1), clamp(to[1], 0, wide - 1)]
+      place(figure, ".aim", high, wide, cell && [...cell, cell[0] + 1, cell[1] + 1])
+      if (cell) say(`row ${cell[0]}, column ${cell[1]}`)
+    }
+    move(null)
+    canvas.onclick = (event) => take(cellUnder(event, figure.querySelector(".frame"), high, wide))
+    canvas.onblur = () => move(null)
+    canvas.onkeydown = (event) => {
+      if (isShortcut(event)) return
+      const far = event.shiftKey ? 10 : 1
+      const step = { ArrowUp: [-far, 0], ArrowDown: [far, 0], ArrowLeft: [0, -far], ArrowRight: [0, far] }[event.key]
+      if (step) move(cell ? [cell[0] + step[0], cell[1] + step[1]] : [from[0] + step[0], from[1] + step[1]])
+      else if (cell && (event.key === "Enter" || event.key === " ")) take(cell)
+      else if (cell && event.key === "Escape") move(null)
+      else return
+      event.preventDefault()
+      event.stopPropagation() // the panel's own keys go from term to term
+    }
   }
 
   function cellUnder(event, frame, high, wide) {

@@ -1,5 +1,6 @@
 """The frame round every page: navigation, style sheet, heading, and the sentence that answers bad input."""
 
+import html
 import os
 from pathlib import Path
 from typing import NoReturn
@@ -94,6 +95,7 @@ def problem(sentence: str, key: str) -> None:
     """Answer bad input where it was given: one sentence in ink with an icon, read out by screen readers."""
     with st.container(key=f"problem_{key}"):
         st.markdown(f":material/error: {escape(sentence)}")
+        st.html(f'<p class="aloud" role="alert">{html.escape(sentence)}</p>')
 
 
 def escape(text: str) -> str:
