@@ -26,10 +26,12 @@ def run(
     counts=None,
     end="",
     step_losses=None,
+    set_rate=None,
 ):
     """A run of so many epochs as the losses have; figures that are one number hold for every epoch."""
     seen = {"train": 2400, "validation": validation, "test": 300}
     told = {"epochs": epochs, "steps": 10, "batch_size": 64, "majority": majority, "labels": list(labels)}
+    told |= {} if set_rate is None else {"learning_rate": set_rate}
     events = [{"kind": "start", "resumed": 0, "step": 0, "pictures": seen, "counts": counts, **told}]
     best = math.inf
     for number, (trained, validated) in enumerate(zip(loss, val_loss, strict=True), 1):
@@ -61,12 +63,15 @@ SPEAKS = [
     ("exploding", run(end="The network's answers are no numbers any more."), ["no number"]),
     ("too_slow", run(**STILL, rate=1e-5), ["0.6905", "0.6901", "0.0001"]),
     ("one_class", run(**FLAT, predicted=(0, 600)), ["600", "“dog”"]),
-    ("below_baseline", run(val_accuracy=0.41), ["41 %", "50 %"]),
+    ("below_baseline", run(val_accuracy=(0.9, 0.4, 0.41, 0.4, 0.4)), ["last 3 epochs", "41 %", "50 %"]),
     ("overfitting", run(**RISING), ["0.5 ", "0.7", "0.4 ", "0.2", "epoch 2"]),
     ("labels_suspect", run(val_accuracy=0.9, accuracy=0.92, sure=0.07), ["42 of 60"]),
     ("underfitting", run(**FLAT), ["0.67", "0.68", "0.693"]),
     ("small_class", run(counts=[1200, 15]), ["“dog” has 15", "1,200"]),
     ("small_class", run(counts=[1000, 300]), ["“dog” has 300"]),
+    ("small_class", run(counts=[10, 10]), ["No class has more than 10"]),
+    ("exploding", run(step_losses=[0.7, NAN], rate=0.0007, set_rate=0.1), ["tenth", "0.01"]),  # it still climbed
+    ("too_slow", run(**STILL, rate=1e-5, set_rate=0.0002), ["0.002"]),
     ("small_class", run(majority=0.8, val_accuracy=0.95), ["80 %", "2 classes"]),
     ("small_class", run(**{**TEN, "majority": 0.3}), ["30 %", "10 classes"]),
     ("still_improving", run(epochs=5), ["0.55 after epoch 2", "0.35 after epoch 5", "10 epochs"]),
@@ -84,6 +89,7 @@ SILENT = [
     # a low rate that works; a high one that does not; too early to say
     ("too_slow", run(rate=1e-5)),
     ("too_slow", run(**STILL, rate=0.01)),
+    ("too_slow", run(**STILL, rate=0.0005, set_rate=0.0015)),  # few epochs, and no look at the highest rate
     ("too_slow", run(loss=(0.69, 0.69), val_loss=(0.69, 0.69), rate=1e-5)),
     ("too_slow", run(**STILL, rate=1e-5, epochs=100)),  # the schedule still climbs
     ("too_slow", run(loss=(0.01,) * 5, val_loss=(0.01,) * 5, val_accuracy=1.0, rate=1e-5)),

@@ -1,6 +1,7 @@
 """The pictures behind a confusion matrix: which are kept, that they are small and few, and that they come back."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,6 +67,24 @@ def test_where_none_were_kept_a_sentence_says_so(run: Run, content: bytes | None
         (run.path / behind.FILE).write_bytes(content)
     with pytest.raises(DataError, match="train it again"):
         behind.read(run, np.array([0]))
+
+
+@pytest.mark.parametrize("damaged", [b"", b"PK\3\4 broken", "in the middle", None])
+def test_answers_come_back_or_a_sentence_says_that_they_are_gone(run: Run, damaged: Any):
+    answers, truth = np.random.default_rng(3).random((500, 4), np.float32), np.arange(500) % 4
+    behind.store_answers(run, answers, truth)
+    found = behind.read_answers(run)
+    assert (found[0] == answers).all()
+    assert (found[1] == truth).all()
+    assert [path.name for path in run.path.glob("*answers*")] == ["answers.npz"]
+    path = run.path / "answers.npz"
+    whole = path.read_bytes()
+    if damaged is None:
+        path.unlink()
+    else:
+        path.write_bytes(whole[:900] + b"?" * 200 + whole[1100:] if damaged == "in the middle" else damaged)
+    with pytest.raises(DataError, match="train it again"):
+        behind.read_answers(run)
 
 
 @pytest.mark.keras

@@ -118,6 +118,13 @@ def test_a_run_goes_on_from_its_last_whole_epoch(tmp_path, prepared):
     assert epochs == [1, 2, 3, 4]
 
 
+def test_weight_decay_spares_the_same_weights_after_a_run_has_gone_on(tmp_path, prepared):
+    run, *_ = trained(tmp_path, prepared, epochs=1, optimizer="adamw", weight_decay=0.5)
+    model = fitting.load(run.checkpoint, compiled=True)
+    decayed = [one.name for one in model.trainable_variables if model.optimizer._use_weight_decay(one)]
+    assert decayed == ["kernel", "kernel"]
+
+
 class Ticking:
     """A clock that a step of training moves by one second, and a pause by a thousand."""
 

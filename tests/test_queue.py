@@ -549,6 +549,9 @@ def test_wishes_reach_the_worker_and_only_while_it_is_there(make):
     for wish in (line.pause, line.go):
         with pytest.raises(QueueError, match="not at work"):
             wish(run)
+    line.finish(run)  # the wish came as it ended by itself: what was wished for is done
+    assert line.place(run) is None
+    run.set_state(state="stopped")
     with pytest.raises(QueueError, match="No epoch was finished"):
         line.finish(run)
     line.stop(other)
@@ -559,6 +562,22 @@ def test_wishes_reach_the_worker_and_only_while_it_is_there(make):
         with pytest.raises(QueueError, match="waiting or at work already"):
             line.resume(run)
         line.stop(run)
+
+
+def test_a_run_is_scored_once_and_a_card_without_its_last_word_goes_with_what_follows(make):
+    line = make()
+    run = create(line.root, CONFIG, "a")
+    for path in (run.network, run.card):
+        path.write_bytes(b"{}")
+    run.set_state(state="finished")
+    for wish in (line.score, line.resume):
+        with pytest.raises(QueueError, match="test pictures are used once"):
+            wish(run)
+    run.set_state(state="interrupted")  # between the card and its last word
+    line.resume(run)
+    at_work(run)
+    assert not run.card.exists()
+    line.stop(run)
 
 
 def test_a_run_whose_epochs_are_all_done_is_not_trained_again(make):

@@ -14,6 +14,7 @@ from cnnviz.layer_kinds import Layer
 from cnnviz.networks import architectures
 
 VERSION: str = keras.__version__
+_SPARED = ["bias", "gamma", "beta"]  # by weight decay: names that end a variable's path
 
 
 def make(layers: Sequence[Layer], shape: tuple[int, int, int], seed: int, mixed_precision: bool = False) -> Any:
@@ -43,7 +44,7 @@ def compile_(model: Any, optimizer: str, learning_rate: float, schedule: str, we
     }
     made = makers[optimizer](rate)
     if weight_decay:
-        made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        made.exclude_from_weight_decay(var_names=_SPARED)
     one = model.output_shape[-1] == 1
     loss = keras.losses.BinaryCrossentropy() if one else keras.losses.CategoricalCrossentropy()
     # on a CPU, XLA makes TensorFlow's steps up to four times as long
@@ -80,7 +81,10 @@ def take_weights(model: Any, path: str) -> None:
 
 def load(path: str | Path, compiled: bool = False) -> Any:
     """The network in a .keras file; compiled: with the optimizer that it was saved with."""
-    return keras.saving.load_model(path, compile=compiled, custom_objects={"accuracy": accuracy})
+    model = keras.saving.load_model(path, compile=compiled, custom_objects={"accuracy": accuracy})
+    if compiled and model.optimizer.weight_decay:  # Keras does not save what it spares
+        model.optimizer.exclude_from_weight_decay(var_names=_SPARED)
+    return model
 
 
 def steps(model: Any) -> int:

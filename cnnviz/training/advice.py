@@ -101,8 +101,8 @@ def below_baseline(history: History) -> Advice | None:
         return None
     return Advice(
         "below_baseline",
-        f"Validation accuracy is {_percent(best)} at best; always naming the largest class would give "
-        f"{_percent(history.majority)}.",
+        f"In the last {_LATELY} epochs validation accuracy was {_percent(best)} at best; always naming the largest "
+        f"class would give {_percent(history.majority)}.",
         "Look whether pictures and labels belong together, and try a third of the learning rate.",
     )
 
@@ -169,6 +169,12 @@ def small_class(history: History) -> Advice | None:
     counts, labels = history.counts, history.labels
     if counts and len(counts) == len(labels):
         least, most = (pick(range(len(counts)), key=counts.__getitem__) for pick in (min, max))
+        if counts[most] < _FEW:
+            return Advice(
+                "small_class",
+                f"No class has more than {counts[most]:,} training pictures.",
+                "Add pictures; with so few a network learns these by heart, and little else.",
+            )
         if counts[least] < _FEW or counts[most] > 3 * counts[least]:
             return Advice(
                 "small_class",
@@ -232,7 +238,9 @@ _RULES: tuple[tuple[_Rule, set[str]], ...] = (
 
 
 def _rate(history: History) -> float:
-    """The highest learning rate so far: what the run was set to, once its schedule has climbed; 0 if unknown."""
+    """The learning rate that the run was set to; in older records the highest after an epoch; 0 if unknown."""
+    if history.learning_rate > 0:
+        return history.learning_rate
     rates: Floats = history.column("learning_rate")
     rates = rates[np.isfinite(rates)]
     return float(rates.max()) if rates.size else 0.0

@@ -1,9 +1,10 @@
-"""The pictures behind a confusion matrix, small, kept with a run whose data only its worker can open."""
+"""What stands behind a confusion matrix, kept with a run: its answers, and small pictures of data only workers open."""
 
 import os
 import zipfile
 import zlib
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +14,8 @@ from cnnviz.display import reduce
 from cnnviz.images import Pixels
 from cnnviz.training.record import Run
 
-FILE = "behind.npz"
+FILE, ANSWERS = "behind.npz", "answers.npz"
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 OF_A_CELL = 24  # pictures shown at most
 MOST = 2000  # pictures kept in all: 25 MB at the largest size, in a file a few MB
 SIDE = 64  # pixels
@@ -43,18 +45,31 @@ def store(run: Run, pictures: Pixels, answers: ArrayLike, truth: NDArray[np.int6
     small = np.empty((len(rows), height, width, channels), np.uint8)
     for place, row in enumerate(rows):
         small[place] = reduce(pictures[row], SIDE).reshape(small.shape[1:])  # OpenCV drops a single channel
-    half = run.path / f".{FILE}"
-    np.savez_compressed(half, rows=np.array(rows, np.int64), pictures=small)
-    os.replace(half, run.path / FILE)
+    _write(run, FILE, rows=np.array(rows, np.int64), pictures=small)
 
 
 def read(run: Run, rows: NDArray[np.intp]) -> list[Pixels]:
     """The pictures of these rows, as far as they were kept, each uint8 (h, w, c); DataError where none was."""
-    with (
-        suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error),
-        np.load(run.path / FILE, allow_pickle=False) as saved,
-    ):
+    with suppress(*_DAMAGED), np.load(run.path / FILE, allow_pickle=False) as saved:
         place = {int(row): index for index, row in enumerate(saved["rows"])}
         pictures = saved["pictures"]
         return [pictures[place[int(row)]] for row in rows if int(row) in place]
     raise DataError("The test pictures were not kept with this run; train it again to see those behind a cell.")
+
+
+def store_answers(run: Run, answers: ArrayLike, truth: NDArray[np.int64]) -> None:
+    """Keep the answers to the test pictures, (n, classes), and their classes, (n,)."""
+    _write(run, ANSWERS, answers=np.asarray(answers, np.float32), truth=truth)
+
+
+def read_answers(run: Run) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """What store_answers kept; DataError where it is gone or damaged."""
+    with suppress(*_DAMAGED), np.load(run.path / ANSWERS, allow_pickle=False) as saved:
+        return saved["answers"], saved["truth"]
+    raise DataError("The answers of this run are gone; train it again to see the pictures behind a cell.")
+
+
+def _write(run: Run, name: str, **arrays: Any) -> None:
+    half = run.path / f".{name}"
+    np.savez_compressed(half, **arrays)
+    os.replace(half, run.path / name)

@@ -78,6 +78,7 @@ class History:
     labels: the classes. pictures: how many "train", "validation" and "test" hold. counts: training pictures of each
     class, or empty where the record does not say. majority: share of the largest class of the validation pictures.
     epochs, steps, batch_size: how many epochs there will be, of how many steps, of how many pictures.
+    minutes: after how many of training it ends all the same; 0: never. learning_rate: the highest that was set.
     all_steps: every recorded point; `curve` is for drawing. all_epochs: the whole ones.
     doing, done, total: the work named by the newest note, "" while training. message: of the newest note that has one.
     state, end: the final state (record.OVER) and its sentence, "" while the run goes on.
@@ -89,6 +90,8 @@ class History:
     majority: float = math.nan
     epochs: int = 0
     steps: int = 0
+    minutes: float = 0.0
+    learning_rate: float = math.nan
     batch_size: int = 0
     parameters: int = 0
     all_steps: Curve = field(default_factory=_no_curve)
@@ -150,13 +153,18 @@ class History:
 
     @property
     def seconds_left(self) -> float | None:
-        """An estimate of the time until the last epoch is over; None at first, and when the run is over.
+        """An estimate of the time until training ends; None at first, and when the run is over.
 
         From the median length of the newest epochs, which holds validation and saving too; in the first two epochs from
         the first one without its compilation, or from the pictures a second.
         """
         if self.state or not self.steps or self.rate is None or len(self._timed) < 4:
             return None
+        seconds = self._seconds_of_epochs()
+        return min(seconds, max(0.0, 60 * self.minutes - self._timed[-1].time)) if self.minutes else seconds
+
+    def _seconds_of_epochs(self) -> float:
+        assert self.rate is not None
         left = max(0.0, self.epochs - self._epochs_done)
         times = [epoch.seconds for epoch in self.all_epochs[-_EPOCHS_TIMED - 1 :]]
         lengths = [later - earlier for earlier, later in pairwise(times) if later > earlier]
@@ -259,6 +267,8 @@ def _started(old: History, event: Mapping[str, Any]) -> History:
         counts=_wholes(counts),
         majority=_number(event, "majority"),
         epochs=_whole(event, "epochs"),
+        minutes=max(0.0, _number(event, "minutes")) if "minutes" in event else 0.0,
+        learning_rate=_number(event, "learning_rate"),
         steps=_whole(event, "steps"),
         batch_size=_whole(event, "batch_size"),
         parameters=_whole(event, "parameters"),

@@ -106,6 +106,8 @@ def fit(
         step=progress.step,
         seconds=round(progress.seconds, 3),
         epochs=config.epochs,
+        minutes=config.minutes,
+        learning_rate=config.learning_rate,
         steps=steps_each,
         batch_size=size,
         parameters=int(model.count_params()),

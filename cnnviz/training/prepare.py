@@ -1,18 +1,22 @@
 """From a run's settings to its pictures in memory: opened, checked for copies, split, at the network's input size."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.cards import MAX_NAME, is_name
+from cnnviz.cards import FILE as CARD
+from cnnviz.cards import MAX_NAME, CardError, is_name, read_card
 from cnnviz.data.dataset import SPLITS, DataError, Dataset
 from cnnviz.data.fingerprints import scan
 from cnnviz.data.leave_out import less_left_out
 from cnnviz.data.sources import BUILT_IN, FETCHED, open_dataset
-from cnnviz.data.split import Split, make_split
+from cnnviz.data.split import Split, made_with, make_split
 from cnnviz.images import Pixels
 from cnnviz.training import pictures
 from cnnviz.training.config import TrainingConfig
@@ -57,6 +61,8 @@ def prepare(run: Run, config: TrainingConfig, say: Say) -> Prepared:
         seen = scan(dataset, lambda done, total: say("looking for copies", done, total))
         split = make_split(dataset, seen, seed=config.seed)
         split.save(saved)
+    for path in filter(None, (config.start, *config.teacher_files)):
+        _check_unseen(Path(path), split)
     chosen = split.indices(dataset)
     total = sum(len(chosen[name]) for name in SPLITS)
     check_pictures(total, config)
@@ -68,6 +74,25 @@ def prepare(run: Run, config: TrainingConfig, say: Say) -> Prepared:
         truth = np.array([dataset.entries[index].label for index in chosen[name]], np.int64)
         parts[name] = Part(found, truth, tuple(dataset.entries[index].name for index in chosen[name]))
     return Prepared(dataset, parts, split)
+
+
+def _check_unseen(network: Path, split: Split) -> None:
+    """DataError where a network to start or to learn from was made with pictures that are to judge the new one."""
+    named: Any = None
+    with suppress(CardError):
+        named = read_card(network.with_name(CARD)).data.get("not_scored_on")
+    known, _ = made_with(network.parent, named)
+    for side, files, spoilt in (
+        ("test", split.test, ("train", "validation")),
+        ("validation", split.validation, ("train",)),
+    ):
+        seen = sum(known.get(digest) in spoilt for _, digest in files)
+        if seen:
+            raise DataError(
+                f"{seen:,} of the {len(files):,} {side} pictures are ones that the network in "
+                f"{str(network.parent)[-40:]} was made with, so that a score on them would say nothing; train with the "
+                "seed and the number of pictures that it was trained with."
+            )
 
 
 def _say_reading(say: Say, before: int, total: int, done: int, _: int) -> None:

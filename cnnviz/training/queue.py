@@ -135,8 +135,11 @@ class Queue:
         self._again(run, "--score")
 
     def finish(self, run: Run) -> None:
-        """End training after this step, or after the first epoch, and score; a run that is over is scored."""
-        if _said(run.state).state in OVER:
+        """End training after this step, or after the first epoch, and score; a run that is over, too, unless it was."""
+        state = _said(run.state).state
+        if state == "finished":  # by itself, in the moment before
+            return
+        if state in OVER:
             self.score(run)
         else:
             self._tell(run, "finish").go()
@@ -244,6 +247,10 @@ class Queue:
             state = _said(run.state)
             if self.place(run) is not None or lock.taken(run.lock):
                 raise QueueError("This run is waiting or at work already.")
+            if run.card.exists():
+                if state.state == "finished":
+                    raise QueueError("This run is scored, and test pictures are used once; start a new one.")
+                _said(run.card.unlink)  # it was ended between the card and its last word
             config = self.bounds.config(_said(run.config))
             device = str(state.extra.get("device", ""))
             device = device if self._may(device) else ""

@@ -56,7 +56,7 @@ def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, d
         if config.mirror:
             alone = probabilities(model, test.pictures, preprocessing)
             scores["without_mirror"] = evaluation.scores(alone, test.truth, labels).to_json()
-        np.savez_compressed(run.path / "answers.npz", answers=answers.astype(np.float32), truth=test.truth)
+        behind.store_answers(run, answers, test.truth)
         if config.data in FETCHED:
             behind.store(run, test.pictures, answers, test.truth)
         scores["baseline"] = {

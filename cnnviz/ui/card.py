@@ -202,4 +202,4 @@ def _mirror(card: Card) -> str:
 
 def _left_out(card: Card) -> str:
     count = card.data.get("left_out")
-    return f"{count:,} pictures, mostly copies" if isinstance(count, int) and count > 0 else ""
+    return f"{count:,} pictures: copies, or files that cannot be used" if isinstance(count, int) and count > 0 else ""

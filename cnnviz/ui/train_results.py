@@ -21,8 +21,8 @@ from cnnviz.training import behind, prepare
 from cnnviz.training.config import ConfigError
 from cnnviz.training.history import History
 from cnnviz.training.record import RecordError, Run, State
+from cnnviz.ui import address, charts, confusion, frame, markup, runs, train_settings
 from cnnviz.ui import card as card_view
-from cnnviz.ui import charts, confusion, frame, markup, runs, train_settings
 
 WORDS = {"finished": "Trained", "stopped": "Stopped:", "failed": "Failed:", "interrupted": "Interrupted:"}
 _PICTURE = 64  # pixels
@@ -199,6 +199,7 @@ def _scores(run: Run, card: Card) -> None:
             matrix = st.container()
             with st.container():
                 st.subheader("The pictures behind a cell", anchor=False)
+                address.belongs(("truth", "said"), "run", run.id)
                 cell = _cell(card.test.confusion, card.labels)
                 _behind(run, card, *cell)
             with matrix:
@@ -259,12 +260,8 @@ def _behind(run: Run, card: Card, truth: int, said: int) -> None:
     st.markdown(frame.escape(confusion.cell_words(card.test.confusion, card.labels, truth, said)) + ".")
     if not count:
         return
-    found = _answered(run, truth, said)
-    if found is None:
-        frame.problem("The answers of this run are gone; score it again to see the pictures.", "behind")
-        return
-    rows, sure = found
     try:
+        rows, sure = _answered(run, truth, said)
         pictures = _pictures(run, rows[: behind.OF_A_CELL])
     except (DataError, ImageError, RecordError, ConfigError) as error:
         frame.problem(str(error), "behind")
@@ -282,13 +279,9 @@ def _large(pixels: NDArray[np.uint8]) -> bool:
     return bool(max(pixels.shape[:2]) > _PICTURE)
 
 
-def _answered(run: Run, truth: int, said: int) -> tuple[NDArray[np.intp], NDArray[np.float32]] | None:
-    """The test pictures of one cell, surest first, and how sure the network was of each."""
-    try:
-        with np.load(run.path / "answers.npz", allow_pickle=False) as saved:
-            answers, labels = saved["answers"], saved["truth"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return None
+def _answered(run: Run, truth: int, said: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """The test pictures of one cell, surest first, and how sure the network was of each; DataError as read_answers."""
+    answers, labels = behind.read_answers(run)
     rows = behind.cell(answers, labels, truth, said)
     return rows, answers[rows, said]
 

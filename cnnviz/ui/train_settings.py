@@ -7,7 +7,7 @@ import streamlit as st
 
 from cnnviz import face
 from cnnviz.presets import PRESETS
-from cnnviz.training.bounds import EPOCHS
+from cnnviz.training.bounds import EPOCHS, MINUTES
 from cnnviz.training.config import Augmentation, TrainingConfig, usual
 from cnnviz.ui import address, catalog, frame, runs
 
@@ -30,7 +30,12 @@ class Field:
 
 FIELDS: Mapping[str, Field] = {
     "number": Field("How many to draw", 2, 20_000, "More pictures teach more, and take longer.", 100),
-    "epochs": Field("Epochs", 1, EPOCHS, "How many times the network looks at every training picture."),
+    "epochs": Field(
+        "Epochs",
+        1,
+        EPOCHS,
+        f"How many times the network looks at every picture. After {MINUTES:.0f} minutes a run ends all the same.",
+    ),
     "batch": Field("Batch size", 1, 1024, "Pictures that it looks at before it changes its weights once.", 8),
     "rate": Field(
         "Learning rate",
