@@ -60,7 +60,7 @@ def inside(owner: str, digest: str) -> None:
     inside_state.kept()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="choice"):
         with st.container(width=260):
-            network = catalog.choose(known)
+            network = catalog.choose(known, inside_state.give_up)
         with st.container(width=260):
             asked = inside_state.value("beside")
             beside = address.choice(

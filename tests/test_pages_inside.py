@@ -4,11 +4,13 @@ The engine is one of random numbers (small_network.py); that the numbers are Ker
 """
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from conftest import PATIENCE
 from small_network import NODES, READY, Engine
 from streamlit.testing.v1 import AppTest
@@ -17,7 +19,7 @@ from cnnviz import engine, face
 from cnnviz.engine import EngineError, State
 from cnnviz.graph import Look
 from cnnviz.networks import NetworkError
-from cnnviz.ui import asking, face_choice, inside_ask, inside_pairs, trace_view
+from cnnviz.ui import asking, face_choice, history, inside_ask, inside_pairs, trace_view
 
 pytestmark = pytest.mark.pages
 ROOT = Path(__file__).resolve().parents[1]
@@ -148,6 +150,25 @@ def test_who_stops_a_page_that_waits_is_told_so_and_the_next_step_goes_on(small:
     app.run()
     assert sentences(app) == []
     assert blocks(app)["inside"]
+
+
+def test_what_is_chosen_after_a_stop_is_shown_though_its_fragment_alone_runs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(st, "session_state", {"stop_stopped": True})
+    for fragment in (False, True):
+        monkeypatch.setattr(history, "in_fragment", lambda fragment=fragment: fragment)
+        with asking.telling() as say, nullcontext() if fragment else pytest.raises(asking.Stopped):
+            say(READY)
+
+
+def test_another_network_begins_with_all_channels_on_and_its_own_answer():
+    chosen = {"off": "conv_1:1", "linear": "relu_1", "toward": "1", "beside": "network:objects"}
+    app = opened(network="cats-dogs", layer="relu_1", **chosen)
+    assert blocks(app)["inside"]["network"]["layers"][1]["off"] == [1]
+    box = app.selectbox(key="network_shown")
+    box.select(next(option for option in box.options if option.startswith("Ten everyday"))).run()
+    app.run()
+    assert dict(app.query_params) == {"layer": "relu_1"}
+    assert sentences(app) == []
 
 
 def test_what_is_switched_off_is_listed_and_compared_and_can_be_switched_on_again():

@@ -526,9 +526,22 @@ def test_the_box_of_consent_stands_above_the_button_and_its_sentence_between_the
     app.button(key="train").click().run()
     seen = [str(getattr(one, "key", None) or getattr(one, "value", "")) for one in app.main]
     box, button = seen.index("consent"), seen.index("train")
-    (said,) = (place for place, words in enumerate(seen) if "Tick this box" in words)
+    (said,) = (place for place, words in enumerate(seen) if words.startswith(":material/error: Tick this box"))
     assert box < said < button
-    assert button - box <= 4, "with nothing else between them but their containers"
+    assert button - box <= 5, "with nothing else between them but their containers"
+
+
+def test_consent_to_one_zip_is_none_to_the_next_that_another_tab_dropped(submitted: list[Run]):
+    app = with_zip(zipped(PETS | {"cats/again.png": PETS["cats/00.png"]}))
+    app.checkbox(key="consent").check()
+    app.checkbox(key="leave_out_exact-copies").check().run()
+    later = train_photos.ZIPS.take(OWNER, "other.zip", zipped(PETS | {"cats/again.png": PETS["cats/00.png"]}))
+    until(lambda: not later.busy, "the look through the other zip")
+    app.button(key="train").click().run()
+    assert "Tick this box" in sentences(app)[0]
+    assert not app.checkbox(key="consent").value
+    assert not app.checkbox(key="leave_out_exact-copies").value
+    assert submitted == []
 
 
 def test_nothing_is_stored_without_consent(submitted: list[Run], tmp_path: Path):
@@ -679,6 +692,18 @@ def test_a_finished_run_opens_on_the_epoch_that_is_kept(tmp_path: Path, taken: l
     assert not app.exception
     last = "after epoch 3" if 3 in taken else "before training"
     assert f"First-layer kernels {last}" in [one.value for one in app.subheader]
+
+
+def test_the_cell_of_one_run_is_not_that_of_the_next(tmp_path: Path):
+    first, second = finished(tmp_path), finished(tmp_path)
+    app = opened(TRAIN, run=first.id, truth="0", said="0")
+    assert (app.session_state["truth"], app.session_state["said"]) == ("0", "0")
+    app.session_state["run"] = second.id
+    app.run()
+    assert "truth" not in app.query_params
+    assert [box.value for box in app.selectbox if box.key in ("truth_shown", "said_shown")] == [
+        box.value for box in opened(TRAIN, run=second.id).selectbox if box.key in ("truth_shown", "said_shown")
+    ]
 
 
 @pytest.mark.parametrize("query", [{"truth": "7", "said": "<b>"}, {"truth": "x" * LONG}, {"said": "-1", "data": "own"}])

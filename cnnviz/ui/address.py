@@ -24,13 +24,24 @@ def kept(param: str, default: str = "", known: Container[str] | None = None) -> 
     held = st.session_state.get(param)
     if known is not None and held != asked and held not in known:
         held = None
-    if held is None or (history.moved() and not (asked is None and history.arrived())):
+    if held is None or history.moved():
         held = asked
     value = str(held or default)
     st.session_state[param] = value
-    if value != (default if asked is None else asked):
-        history.put(param, "" if value == default else value)
+    same = value == (default if asked is None else asked)  # the default may stand there, too
+    history.put(param, asked or "" if same else "" if value == default else value)
     return value
+
+
+def belongs(params: tuple[str, ...], of: str, now: str) -> None:
+    """Give up the values of these parameters that were chosen for another one; it comes before their `kept`.
+
+    of: a name for what they belong to, such as "run"; now: which one it is. What a link says, or Back, stays.
+    """
+    key = f"{params[0]}_of_{of}"
+    if st.session_state.get(key, now) != now:
+        st.session_state.update(dict.fromkeys(params, ""))
+    st.session_state[key] = now
 
 
 def choice(

@@ -10,7 +10,7 @@ import streamlit as st
 
 from cnnviz import engine
 from cnnviz.engine import EngineError
-from cnnviz.ui import frame
+from cnnviz.ui import frame, history
 
 EVERY = 0.5  # seconds between two looks at an engine that is not ready
 STOP = "stop_waiting"  # key of the button
@@ -50,12 +50,12 @@ def _press() -> None:
 def telling() -> Iterator[Say]:
     """What to give the engine as `say`: while others are served first, a line says so; it goes with the block.
 
-    `say` raises Stopped in the run that follows a press of Stop.
+    `say` raises Stopped in the page's run that follows a press of Stop, and not in what a choice runs after that.
     """
     place, began = st.empty(), time.monotonic()
 
     def say(state: engine.State) -> None:
-        if st.session_state.get(_STOPPED):
+        if st.session_state.get(_STOPPED) and not history.in_fragment():
             raise Stopped("You stopped this; choose a picture, a network or a layer, and it goes on.")
         long = " long" if time.monotonic() - began > _LONG else ""
         sentence = html.escape(state.sentence or "The network is at work.")

@@ -12,7 +12,7 @@ from cnnviz.face import Face
 from cnnviz.images import Photo, Pixels
 from cnnviz.mistakes import Mistake, Place
 from cnnviz.networks import NetworkError
-from cnnviz.ui import address, classify_photo, face_choice, frame, markup, strip
+from cnnviz.ui import address, classify_photo, face_choice, frame, history, markup, strip
 from cnnviz.ui.card import percent
 from cnnviz.ui.catalog import Network
 from cnnviz.ui.classify_photo import Answer
@@ -68,6 +68,7 @@ def drawer(owner: str, digest: str, network: Network, sure_from: float) -> None:
 @st.fragment
 def _inside(owner: str, digest: str, network: Network, sure_from: float) -> None:
     """It is given no photo, which Streamlit would keep as long as the tab is open."""
+    history.again()  # the switches below tell the browser the whole address
     photo = strip.in_hand(owner)
     try:
         taken, face = face_choice.taken(photo, network.card)

@@ -23,7 +23,6 @@ ROOM = 320  # px of the photo and of the input
 BARS = 5  # of the likeliest classes, where there are more than ALL
 ALL = 7
 ANSWER_HEIGHT = 244  # px of headline and five bars, so that what is below hardly jumps when they come
-_SET_FOR = "sure_for"  # in the session: the name of the network that the threshold by hand was set for
 _CUT = 0.005  # share of a side that may be missing without a word
 _ENLARGED = 4  # times: beyond it nearly all of what the network gets was made up between pixels
 
@@ -126,9 +125,7 @@ def threshold(card: Card) -> float:
 
     What was set for one network says nothing of another, and is forgotten with it.
     """
-    if st.session_state.get(_SET_FOR, card.name) != card.name:
-        st.session_state["sure"] = ""
-    st.session_state[_SET_FOR] = card.name
+    address.belongs(("sure",), "network", card.name)
     asked = address.kept("sure")
     return min(float(asked), 100) / 100 if re.fullmatch(r"\d{1,4}(\.\d)?", asked, re.ASCII) else card.sure_from
 

@@ -88,6 +88,14 @@ def bend(layer: str, straight: bool) -> None:
     st.session_state["linear"] = ",".join(sorted(now))
 
 
+def give_up() -> None:
+    """What was chosen in one network means nothing in another, whatever they call it; in a callback of the choice."""
+    for name in ("off", "linear", "toward", "trace"):
+        st.session_state[name] = ""
+    if value("beside") == f"network:{st.session_state.get('network')}":  # it is no other any more
+        st.session_state["beside"] = ""
+
+
 def reset() -> None:
     """Everything is switched on again; in a callback."""
     st.session_state["off"] = st.session_state["linear"] = ""

@@ -58,7 +58,10 @@ def show(subject: Subject, look: Look, maps: Maps, number: int) -> None:
     stem = f"{key}-{layer}{mirrored}".replace("/", "-")
     order, picture = inside_state.order(), str(st.session_state.get("picture"))
     order = "index" if order == "weight" and maps.weight is None else order
-    said: list[str] = st.session_state.setdefault("take_said", [])
+    about = (subject.photo.digest, key)
+    if st.session_state.get("take_about") != about:  # what was said of another photo or network
+        st.session_state["take_about"], st.session_state["take_said"] = about, []
+    said: list[str] = st.session_state["take_said"]
     turn = f"{subject.turn}/take"  # of its own: a file is not given up for the next look at the page
     owner, digest = st.session_state["owner"], subject.photo.digest
     taken = Taken(owner, picture, digest, key, turn, look, layer, number, order, subject.mirrored, said)

@@ -8,11 +8,11 @@ import streamlit as st
 from cnnviz import display, filters
 from cnnviz.images import Photo
 from cnnviz.ui import address, lab_link, lab_settings, weights
+from cnnviz.ui.lab_link import WISHED
 from cnnviz.ui.lab_settings import DEFAULTS, Size, value
 
 STAGES, KEPT = "stages", "kept"  # keys of the fragments that draw the stages and that keep the address
 _RESET = "lab_reset"  # in the session: see _Reset
-_WISHED = "lab_wished"  # in the session: sizes that the picture had no room for, by key
 OTHERS = {"": "nothing"} | {key: kernel.label for key, kernel in filters.PRESETS.items()}
 
 
@@ -26,7 +26,7 @@ class _Reset(NamedTuple):
 def reset() -> None:
     """Everything but the picture as it was at the start; `restore` takes that back."""
     held: _Reset | None = st.session_state.get(_RESET)
-    wished = st.session_state.pop(_WISHED, {})
+    wished = st.session_state.pop(WISHED, {})
     before = {key: wished.get(key, value(key)) for key in DEFAULTS}
     # a second click that comes before the page has changed brings values from before the first along, but not all
     if not (held and held.stands) and before != DEFAULTS:
@@ -228,7 +228,7 @@ def compare() -> str:
 def _changed(key: str, then: Callable[[], None] | None) -> None:
     """Callback: a control was changed by hand, so what a link asked of it is over."""
     lab_link.forget(key)
-    st.session_state.get(_WISHED, {}).pop(key, None)
+    st.session_state.get(WISHED, {}).pop(key, None)
     if then:
         then()
 
@@ -267,7 +267,7 @@ def _pair(label: str, key: str, most: Size) -> None:
 
 def _side_by_side(fields: dict[str, tuple[str, int, int]]) -> None:
     """Whole numbers, each with its label, least and most, and below them what a link asks of them in vain."""
-    wished: dict[str, int] = st.session_state.setdefault(_WISHED, {})
+    wished: dict[str, int] = st.session_state.setdefault(WISHED, {})
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
         for key, field in fields.items():
             if value(key) > field[2]:  # it has become impossible

@@ -13,6 +13,7 @@ from cnnviz.ui import frame, history
 from cnnviz.ui.lab_settings import DEFAULTS, VIEWS, Size, limits, value
 
 _ASKED = "lab_asked"  # in the session
+WISHED = "lab_wished"  # in the session: sizes that the picture had no room for, by key
 _BOUND = [key for key in DEFAULTS if key not in ("kernel", "w", "compare", "cell")]  # whose widgets read the address
 _LONGEST = 20  # characters of what a link gives, in a sentence
 
@@ -27,6 +28,8 @@ def read() -> None:
         st.session_state.pop("view", None)
     if history.arrived():
         forget()
+    if history.moved():
+        st.session_state.pop(WISHED, None)
     new = {key: text for key in _BOUND if (text := st.query_params.get(key)) and key not in st.session_state}
     asked().update({key: text[:100] for key, text in new.items()})
     if endless := [key for key, text in new.items() if type(DEFAULTS[key]) is int and math.isinf(_number(text))]:

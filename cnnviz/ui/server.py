@@ -4,9 +4,10 @@ import asyncio
 import importlib
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -26,6 +27,7 @@ MOST_HELD = 600_000_000  # bytes of one tab's files; the pages take 500 MB at mo
 MOST_COMING = 1_500_000_000  # bytes of everybody's files that are on their way at the same time
 # asked of an outside host, to see whether a page of another origin may talk to this server: it may not
 net_util.get_external_ip = lambda: None
+AFTER = 60.0  # seconds from the server's start, which would take longer with it
 # NumPy, Pillow and OpenCV come with these; of all pages the Kernel lab needs most before it can be drawn
 _MODULES = ("cnnviz.ui.frame", "cnnviz.ui.strip", "cnnviz.ui.lab_controls", "cnnviz.ui.lab_stages", "cnnviz.recipe")
 
@@ -122,8 +124,16 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
     PagesManager.uses_pages_directory = False
     delta_generator._use_warning_has_been_displayed = True
     _end_in_order()
+    threading.Thread(target=_keep_promises, name="cnnviz promises", daemon=True).start()
     asyncio.get_running_loop().call_soon(_open_browser)
     yield
+
+
+def _keep_promises() -> None:
+    """Photos given to Train go after seven days, also where nobody opens Train any more: its queue sees to that."""
+    time.sleep(AFTER)
+    with suppress(ValueError):  # a folder that cannot be written; Train says so
+        importlib.import_module("cnnviz.ui.runs").queue()
 
 
 def _open_browser() -> None:

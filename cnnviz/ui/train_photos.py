@@ -17,13 +17,15 @@ from cnnviz.ui.store import forget
 from cnnviz.ui.uploads import COMPARING, OPENING, READING, ZIPS, Upload
 
 CONSENT = (
-    "I agree: the pictures are stored, at the network’s input size, in this run’s folder on this computer. They go "
-    "with the run, or after 7 days."
+    "I agree: the pictures are stored, at the network’s input size, in this run’s folder on the computer that runs "
+    "cnnviz. They go with the run, or after 7 days."
 )
 _UNTIL = "It stays in this app’s memory, and is forgotten when the page has not been used for an hour."
+_ASKED_OF = "zip_asked_of"  # in the session: the upload that consent and boxes are for
 _MOST_NAMES = 30  # files named under a finding
 _REMEDY = " Turn on “Count rare classes more” under More settings, or add pictures."
-_ALWAYS = ("unreadable", "two-labels")  # what the split leaves out by itself
+# what the split leaves out by itself
+_ALWAYS = {"unreadable": " Left out.", "two-labels": " Left out, but for test pictures that the zip sets apart."}
 _SMALL = "often thumbnails or empty pictures; leave unticked if yours are small on purpose"
 # kind of finding -> why one may want to leave such pictures out
 _WHY = {
@@ -53,6 +55,9 @@ def show(owner: str) -> Upload | None:
             args=(owner, f"zip_{turn}"),
         )
     upload = ZIPS.get(owner)
+    if upload is not None and st.session_state.get(_ASKED_OF) != upload.token:  # another one, of another tab perhaps
+        st.session_state.update(dict.fromkeys(("consent", *map(_key, cleaning.KINDS)), False))
+        st.session_state[_ASKED_OF] = upload.token
     if upload is None:
         st.caption("A zip with one folder of photos per class, such as cats and dogs. " + _UNTIL)
         return None
@@ -71,8 +76,6 @@ def _take(owner: str, widget: str) -> None:
         return
     ZIPS.take(owner, file.name, file.getvalue())
     st.session_state["zip_turn"] += 1
-    for key in ("consent", *map(_key, cleaning.KINDS)):
-        st.session_state.pop(key, None)
     forget(file)
 
 
@@ -92,7 +95,7 @@ def report(upload: Upload) -> None:
         return
     for finding in upload.report.findings:
         if finding.kind in (*_ALWAYS, *cleaning.WHOLE):
-            more = " Left out." if finding.kind in _ALWAYS else _REMEDY if finding.kind == "imbalance" else ""
+            more = _ALWAYS.get(finding.kind, _REMEDY if finding.kind == "imbalance" else "")
             st.caption(frame.escape(finding.sentence + more))
         else:
             why = f": {_WHY[finding.kind]}." if finding.kind in _WHY else "."

@@ -1,5 +1,6 @@
 """Zips of own photos in memory, one per owner, looked through in a thread; they leave after 60 idle minutes."""
 
+import secrets
 import threading
 import time
 import traceback
@@ -36,6 +37,7 @@ class Upload:
     report: cleaning.Report | None = None
     problem: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
+    token: str = field(default_factory=lambda: secrets.token_hex(8))  # tells it from every other
     _divided: tuple[tuple[frozenset[str], int], Dataset, Split] | None = None
 
     @property
