@@ -1,5 +1,7 @@
-"""Keeping a network under a name: what is written, and what is said where it cannot be."""
+"""Keeping a network under a name: what is written, and what is said where it cannot be; and what the server sees to."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -7,10 +9,10 @@ import pytest
 from cnnviz import cards
 from cnnviz.cards import Card, read_card, write_card
 from cnnviz.data.preprocessing import Preprocessing
-from cnnviz.training import record
+from cnnviz.training import pictures, record
 from cnnviz.training.config import TrainingConfig
 from cnnviz.training.record import Run
-from cnnviz.ui import runs
+from cnnviz.ui import runs, server
 
 
 @pytest.fixture
@@ -71,3 +73,21 @@ def test_a_run_without_its_card_cannot_be_kept(run):
     run.card.unlink()
     with pytest.raises(ValueError, match=r"card\.json is not there"):
         runs.keep(run, "mine")
+
+
+def test_photos_go_after_a_week_also_where_nobody_opens_train(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.set_state(state="finished")
+    other = record.create(run.path.parent, TrainingConfig("digits"), "a")
+    for one, days in ((run, 7.1), (other, 6.9)):
+        stored = one.path / pictures.PIXELS
+        stored.write_bytes(b"photos")
+        os.utime(stored, times=(time.time() - 86_400 * days,) * 2)
+    monkeypatch.setenv("CNNVIZ_RUNS", str(run.path.parent))
+    monkeypatch.setattr(runs, "_queue", None)
+    monkeypatch.setattr(server, "AFTER", 0.0)
+    server._keep_promises()
+    try:
+        assert not (run.path / pictures.PIXELS).exists()
+        assert (other.path / pictures.PIXELS).exists()
+    finally:
+        runs.queue().close()
