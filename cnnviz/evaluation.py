@@ -202,6 +202,35 @@ def two_columns(p: ArrayLike) -> NDArray[np.float64]:
     return np.stack([1 - column, column], axis=1)
 
 
+def temperature(views: Sequence[ArrayLike], truth: ArrayLike) -> float:
+    """The T > 0 with which the answers softmax(ln(p)/T), their mean over the views, have the smallest log loss.
+
+    views: of the same pictures, each (n, classes), n > 0. Below 1 the answers become surer, above 1 less sure; with one
+    view the most likely class stays. Temperature scaling: Guo et al. 2017, from probabilities, whose logarithms are the
+    logits but for a constant. Sought from 1/8 to 8, to 0.3 %.
+    """
+    rows = [_checked_rows(view) for view in views]
+    true = _checked_truth(truth, rows[0])
+
+    def loss(t: float) -> float:
+        answers = np.mean([tempered(view, t) for view in rows], axis=0)
+        return float(-np.log(np.clip(answers[np.arange(len(true)), true], SMALLEST, 1)).mean())
+
+    best, step = 1.0, 8.0
+    while step > 1.003:
+        best = float(min(best * np.geomspace(1 / step, step, 17), key=loss))
+        step **= 1 / 4
+    return min(max(best, 1 / 8), 8.0)
+
+
+def tempered(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
+    """softmax(ln(p)/T) of each row of (n, classes): what a network gives whose logits are divided by T."""
+    logs = np.log(np.clip(np.asarray(probabilities, np.float64), 1e-300, None)) / temperature
+    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
+    answers: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return answers
+
+
 def threshold(probabilities: ArrayLike, truth: ArrayLike, accept: float = 0.95) -> float | None:
     """The confidence from which on a network is sure: the largest that still accepts `accept` of its right answers.
 

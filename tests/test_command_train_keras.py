@@ -159,10 +159,11 @@ def test_models_lists_what_ships():
 
 def test_a_network_trained_to_answer_with_the_mirror_image_is_scored_so_and_evaluate_can_do_without(folder):
     words = ("--number", "120", "--size", "24", "--epochs", "1", "--seed", "3")
-    trained = cnnviz(folder, "train", "--data", "drawn-faces", "--out", "both", "--mirror", *words)
+    trained = cnnviz(folder, "train", "--data", "drawn-faces", "--out", "both", "--mirror", "--calibrate", *words)
     assert trained.returncode == 0, trained.stderr
     made = json.loads((folder / "both" / "card.json").read_text())
     assert made["mirror"] is True
+    assert 1 / 8 <= made["training"]["temperature"] <= 8
 
     def again(*words: str) -> dict:
         done = cnnviz(folder, "evaluate", "--model", "both", "--data", "drawn-faces", "--json", *words)

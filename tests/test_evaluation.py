@@ -335,3 +335,50 @@ def test_a_score_without_log_loss_has_a_line_without_it() -> None:
     fields = hand()
     del fields["log_loss"]
     assert Scores.from_json(fields, LABELS).lines()[-1] == "calibration error 0.450"
+
+
+def drawn(logits: np.ndarray, temperature: float, seed: int = 3) -> np.ndarray:
+    """Classes drawn with the probabilities softmax(logits / T)."""
+    p = evaluation.tempered(np.exp(logits - logits.max(axis=1, keepdims=True)), temperature)
+    return (p.cumsum(axis=1) > np.random.default_rng(seed).random((len(p), 1))).argmax(axis=1)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 0.7, 1.0, 1.9, 4.0])
+@pytest.mark.parametrize("classes", [2, 7])
+def test_the_temperature_that_made_the_classes_is_found(temperature: float, classes: int) -> None:
+    logits = np.random.default_rng(classes).normal(0, 3 * temperature, (20_000, classes))
+    truth = drawn(logits, temperature)
+    answers = evaluation.tempered(np.exp(logits), 1)
+    found = evaluation.temperature([answers], truth)
+    assert found == pytest.approx(temperature, rel=0.06)
+    labels = list("abcdefg")[:classes]
+    before, after = (evaluation.scores(evaluation.tempered(answers, t), truth, labels) for t in (1, found))
+    assert after.log_loss <= before.log_loss
+    assert after.calibration_error < 0.02
+    assert (after.right, after.confusion) == (before.right, before.confusion)  # the likeliest class stays
+    # as another search has it
+    grid = np.geomspace(1 / 8, 8, 1500)
+    losses = [evaluation.scores(evaluation.tempered(answers, t), truth, labels).log_loss for t in grid[::10]]
+    assert found == pytest.approx(grid[::10][int(np.argmin(losses))], rel=0.04)
+
+
+@pytest.mark.parametrize(
+    ("views", "truth", "expected"),
+    [
+        # hand: one picture of 10 is wrong, all are answered with .8; ln(9) / ln(4) = 1.585, so that they become .9
+        ([[[0.8, 0.2]] * 10], [0] * 9 + [1], 1 / 1.585),
+        # the mean of .8 and .6 is to be .9
+        ([[[0.8, 0.2]] * 10, [[0.6, 0.4]] * 10], [0] * 9 + [1], None),
+        ([[[0.8, 0.2]] * 10], [0] * 10, 1 / 8),  # nothing is sure enough
+        ([[[0.8, 0.2]] * 10], [0] * 5 + [1] * 5, 8),  # everything is too sure
+        ([[[1.0, 0.0]] * 10], [0] * 9 + [1], None),  # from exact zeros there is no way back, and nothing breaks
+    ],
+)
+def test_a_temperature_by_hand(views: list, truth: list[int], expected: float | None) -> None:
+    found = evaluation.temperature(views, truth)
+    assert 1 / 8 <= found <= 8
+    if expected is not None:
+        assert found == pytest.approx(expected, rel=0.005)
+    elif len(views) == 2:
+        mean = np.mean([evaluation.tempered(view, found)[0, 0] for view in views])
+        assert mean == pytest.approx(0.9, abs=0.002)

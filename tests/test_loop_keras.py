@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.keras
 keras = pytest.importorskip("keras")
 
-from cnnviz import layers  # noqa: E402
+from cnnviz import evaluation, layers  # noqa: E402
 from cnnviz.data.dataset import Dataset, Entry  # noqa: E402
 from cnnviz.data.preprocessing import Preprocessing  # noqa: E402
 from cnnviz.layer_kinds import Conv2D, Dense, GlobalAveragePooling2D, ReLU, Sigmoid, Softmax  # noqa: E402
@@ -116,6 +116,41 @@ def test_a_run_goes_on_from_its_last_whole_epoch(tmp_path, prepared):
     assert [event["resumed"] for event in starts] == [0, 2]
     epochs = [event["epoch"] for event in run.events()[0] if event["kind"] == "epoch"]
     assert epochs == [1, 2, 3, 4]
+
+
+GAP = (keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3))
+ENDINGS = {
+    "softmax": (*GAP, keras.layers.Softmax()),
+    "softmax as an activation": (*GAP, keras.layers.Activation("softmax")),
+    "within the layer": (GAP[0], keras.layers.Dense(3, activation="softmax")),
+    "one output": (GAP[0], keras.layers.Dense(1, activation="sigmoid")),
+    "without a bias": (
+        GAP[0],
+        keras.layers.Dense(3, use_bias=False),
+        keras.layers.Dropout(0.5),
+        keras.layers.Softmax(),
+    ),
+    "no dense layer": (keras.layers.Conv2D(3, 3), GAP[0], keras.layers.Softmax()),
+    "no probabilities": GAP,
+    "relu before": (GAP[0], keras.layers.Dense(3, activation="relu"), keras.layers.Softmax()),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("temperature", [0.4, 3.0])
+def test_a_temperature_scales_what_softmax_gets_and_nothing_else(ending, temperature):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), *(one.__class__.from_config(one.get_config()) for one in ENDINGS[ending])]
+    )
+    seen = pictures(20, 4).pictures
+    before = probabilities(model, seen, SEEN) if ending != "no probabilities" else None
+    if ending in ("no dense layer", "no probabilities", "relu before"):
+        with pytest.raises(ValueError, match="does not end with a dense layer"):
+            fitting.temper(model, temperature)
+    else:
+        fitting.temper(model, temperature)
+        expected = evaluation.tempered(before, temperature)
+        np.testing.assert_allclose(probabilities(model, seen, SEEN), expected, atol=1e-5)
 
 
 def test_weight_decay_spares_the_same_weights_after_a_run_has_gone_on(tmp_path, prepared):

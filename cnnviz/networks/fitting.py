@@ -115,6 +115,25 @@ def save_plain(model: Any, path: Path) -> None:
     save(keras.Model(model.inputs, model.outputs, name=model.name), path)
 
 
+def temper(model: Any, temperature: float) -> None:
+    """Divide the numbers that softmax or sigmoid gets by a temperature, in the weights of the layer before it.
+
+    ValueError with a sentence where the network does not end with a dense layer and one of these two.
+    """
+    ending = list(model.layers)
+    while ending and not ending[-1].weights:
+        ending.pop()
+    last = ending[-1] if ending else None
+    after = [*([last.activation] if isinstance(last, keras.layers.Dense) else []), *model.layers[len(ending) :]]
+    kinds = {getattr(getattr(one, "activation", one), "__name__", type(one).__name__).lower() for one in after}
+    if not isinstance(last, keras.layers.Dense) or kinds - {"linear", "dropout"} not in ({"softmax"}, {"sigmoid"}):
+        raise ValueError(
+            "The probabilities cannot be scaled, since this network does not end with a dense layer and softmax or "
+            "sigmoid; train it without --calibrate."
+        )
+    last.set_weights([values / temperature for values in last.get_weights()])
+
+
 def tensorboard(folder: Path, model: Any) -> Callable[[int, Mapping[str, float]], None]:
     """What writes an epoch's numbers to a log for TensorBoard."""
     board = keras.callbacks.TensorBoard(log_dir=str(folder), write_graph=False)

@@ -120,6 +120,7 @@ class TrainingConfig:
     start: Annotated[str, "A .keras file whose weights to start from where their shapes agree."] = ""
     teachers: Annotated[str, "Networks (.keras, commas between) whose mean answer is half of every target."] = ""
     mirror: Annotated[bool, "Answer with the mean over a picture and its mirror image, once trained."] = False
+    calibrate: Annotated[bool, "Once trained, scale the logits by what fits the validation pictures best."] = False
     task: Annotated[str, "picture: a class for the whole; face: each picture is one face."] = "picture"
 
     def __post_init__(self) -> None:
@@ -127,7 +128,7 @@ class TrainingConfig:
             *((name, str, "text") for name in ("data", "foreign", "start", "teachers")),
             *(
                 (name, bool, "true or false")
-                for name in ("class_weights", "mixed_precision", "tensorboard", "csv", "mirror")
+                for name in ("class_weights", "mixed_precision", "tensorboard", "csv", "mirror", "calibrate")
             ),
         ):
             if not isinstance(getattr(self, name), kind):

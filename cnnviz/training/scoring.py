@@ -15,8 +15,8 @@ from cnnviz.networks import fitting
 from cnnviz.networks.baseline import baseline
 from cnnviz.networks.predict import probabilities
 from cnnviz.training import behind
-from cnnviz.training.config import TrainingConfig
-from cnnviz.training.prepare import Prepared, Say, open_data
+from cnnviz.training.config import ConfigError, TrainingConfig
+from cnnviz.training.prepare import Part, Prepared, Say, open_data
 from cnnviz.training.record import Run
 
 SURE = 0.95  # share of the right validation answers that the threshold accepts
@@ -38,6 +38,10 @@ def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, d
     labels, preprocessing = prepared.dataset.labels, config.input()
     train, validation, test = (prepared.parts[name] for name in ("train", "validation", "test"))
     say("scoring", 0, len(test.truth))
+    training = {"command": command, "seed": config.seed, "device": device, "keras": fitting.VERSION}
+    if config.calibrate and len(validation.truth):
+        training["temperature"] = calibrate(model, validation, config)
+        fitting.save_plain(model, run.network)
     answers = probabilities(model, validation.pictures, preprocessing, flip=config.mirror)
     threshold = evaluation.threshold(answers, validation.truth, SURE) if len(validation.truth) else None
     scores: dict[str, Any] = {"test": None}
@@ -87,12 +91,28 @@ def finish(run: Run, config: TrainingConfig, prepared: Prepared, command: str, d
         },
         scores=scores,
         threshold=threshold,
-        training={"command": command, "seed": config.seed, "device": device, "keras": fitting.VERSION},
+        training=training,
         not_for=f"{_NOT_FOR} {_NOT_FOR_FACES}" if config.task == "face" else _NOT_FOR,
         mirror=config.mirror,
     )
     write_card(card, run.card)
     return card
+
+
+def calibrate(model: Any, validation: Part, config: TrainingConfig) -> float:
+    """Scale a network's logits by the temperature that fits the validation pictures best, and return that.
+
+    Where it answers with the mean over mirror images, so that this mean fits. ConfigError with a sentence where the
+    network's end cannot be scaled.
+    """
+    pictures = validation.pictures
+    sides = [pictures, np.ascontiguousarray(pictures[:, :, ::-1])] if config.mirror else [pictures]
+    found = evaluation.temperature([probabilities(model, one, config.input()) for one in sides], validation.truth)
+    try:
+        fitting.temper(model, found)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return round(found, 4)
 
 
 def foreign(

@@ -183,7 +183,9 @@ def facts(card: Card, brief: bool = False) -> str:
 def _calibration(card: Card) -> str:
     if card.test is None:
         return ""
-    return f"{number(card.test.calibration_error, 3)}: how far probabilities are from the share that is right"
+    scaled = card.training.get("temperature")
+    how = "; they were scaled so that they fit the validation pictures" if isinstance(scaled, float) else ""
+    return f"{number(card.test.calibration_error, 3)}: how far probabilities are from the share that is right{how}"
 
 
 def _stopped(card: Card) -> str:
