@@ -56,11 +56,13 @@ def inside(owner: str, digest: str) -> None:
         return
     if any(one.card.task == "face" for one in known.values()):
         faces.warm()
+    choice = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="choice")
+    with choice, st.container(width=260):
+        network = catalog.choose(known)
+    inside_state.of_network(network.key)
     inside_sides.part_twins()
     inside_state.kept()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="choice"):
-        with st.container(width=260):
-            network = catalog.choose(known, inside_state.give_up)
+    with choice:
         with st.container(width=260):
             asked = inside_state.value("beside")
             beside = address.choice(

@@ -202,6 +202,9 @@ def test_pixel_and_cell_are_chosen_by_keyboard_too(page: Any, server: Server) ->
         cells.press(key)
     at_place(page, "block_2_conv_1:4.4.5")
     assert trace(page).locator(".map .aim").is_hidden()
+    for key in ("ArrowDown", "Enter"):  # it has kept the focus, and goes on from there
+        page.keyboard.press(key)
+    at_place(page, "block_2_conv_1:5.4.5")
 
 
 WIDE = "document.querySelector('[data-testid=stMain]').scrollWidth"

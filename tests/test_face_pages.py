@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from streamlit import config, delta_generator
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import engine, face
@@ -134,6 +135,7 @@ def test_streamlit_still_has_the_switches_that_the_server_sets_and_faces_ask() -
     assert hasattr(PagesManager, "uses_pages_directory")
     assert hasattr(delta_generator, "_use_warning_has_been_displayed")
     assert hasattr(config, "_server_mode")
+    assert {"is_history_navigation", "fragment_ids_this_run"} <= set(ScriptRunContext.__dataclass_fields__)
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,14 @@ def steps(first, last, time=103.0):
     return [at(step, time=time, rate=40.0) for step in range(first, last + 1)]
 
 
+MINUTE = {"minutes": 1.0, "seconds": 0.0}
+
+
+def within(first, last, seconds):
+    """Steps, the last of them after so many seconds of training."""
+    return [{**one, "seconds": seconds} for one in steps(first, last)]
+
+
 @pytest.mark.parametrize(
     ("events", "expected"),
     [
@@ -216,10 +224,12 @@ def steps(first, last, time=103.0):
         # a pause of 1,000 s before the first step changes nothing where the clock of training is recorded
         ([start(time=100, seconds=0.0), *({**one, "seconds": 3.0} for one in steps(1, 10, time=1103.0)),
           after(1, seconds=9.0)], 18.0),
-        # 60 s of training are allowed, of which 7 s are over, and then 53 s; fewer epochs than that take less
-        ([start(epochs=99, minutes=1.0), *({**one, "seconds": 7.0} for one in steps(1, 10)), after(1)], 53.0),
-        ([start(epochs=99, minutes=1.0), *({**one, "seconds": 70.0} for one in steps(1, 10)), after(1)], 0.0),
-        ([start(epochs=1, minutes=1.0), *({**one, "seconds": 7.0} for one in steps(1, 5))], 1.0),
+        # 60 s of training are allowed, and an epoch takes 2 s: the one in which they are over is the last
+        ([start(epochs=99, **MINUTE), *within(1, 10, 7.0), after(1)], 54.0),
+        ([start(epochs=99, **MINUTE), *within(1, 10, 7.0), after(1), *within(11, 15, 8.0)], 53.0),
+        ([start(epochs=99, **MINUTE), *within(1, 10, 59.0), after(1), *within(11, 15, 60.5)], 1.0),
+        ([start(epochs=99, **MINUTE), *within(1, 10, 70.0), after(1)], 0.0),
+        ([start(epochs=1, **MINUTE), *within(1, 5, 7.0)], 1.0),
         # gone on from epoch 1: its length is known, and the time between does not count
         ([start(), *steps(1, 10), after(1, seconds=5.0), *steps(11, 20), after(2, seconds=9.0), END,
           start(2, 20, time=9000.0), *steps(21, 25, time=9003.0)], 6.0),

@@ -160,12 +160,16 @@ def test_what_is_chosen_after_a_stop_is_shown_though_its_fragment_alone_runs(mon
             say(READY)
 
 
-def test_another_network_begins_with_all_channels_on_and_its_own_answer():
+@pytest.mark.parametrize("how", ["the box here", "another page"])
+def test_another_network_begins_with_all_channels_on_and_its_own_answer(how: str):
     chosen = {"off": "conv_1:1", "linear": "relu_1", "toward": "1", "beside": "network:objects"}
     app = opened(network="cats-dogs", layer="relu_1", **chosen)
     assert blocks(app)["inside"]["network"]["layers"][1]["off"] == [1]
-    box = app.selectbox(key="network_shown")
-    box.select(next(option for option in box.options if option.startswith("Ten everyday"))).run()
+    if how == "the box here":
+        box = app.selectbox(key="network_shown")
+        box.select(next(option for option in box.options if option.startswith("Ten everyday"))).run()
+    else:
+        app.session_state["network"] = "objects"
     app.run()
     assert dict(app.query_params) == {"layer": "relu_1"}
     assert sentences(app) == []

@@ -574,6 +574,9 @@ def test_a_run_is_scored_once_and_a_card_without_its_last_word_goes_with_what_fo
         with pytest.raises(QueueError, match="test pictures are used once"):
             wish(run)
     run.set_state(state="interrupted")  # between the card and its last word
+    with pytest.raises(QueueError):
+        make(waiting=0).resume(run)
+    assert run.card.exists()
     line.resume(run)
     at_work(run)
     assert not run.card.exists()

@@ -1,6 +1,7 @@
 """Keeping a network under a name: what is written, and what is said where it cannot be; and what the server sees to."""
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def test_photos_go_after_a_week_also_where_nobody_opens_train(run: Run, monkeypa
     monkeypatch.setenv("CNNVIZ_RUNS", str(run.path.parent))
     monkeypatch.setattr(runs, "_queue", None)
     monkeypatch.setattr(server, "AFTER", 0.0)
-    server._keep_promises()
+    server._keep_promises(threading.Event())
     try:
         assert not (run.path / pictures.PIXELS).exists()
         assert (other.path / pictures.PIXELS).exists()

@@ -97,7 +97,7 @@ def test_a_tab_that_sends_more_than_its_page_can_take_is_refused(
         ("one", 900, "too many together"),  # 700 are on their way, and this tab may have 1,500
         ("one", 800, ""),
         ("two", 1300, ""),
-        ("two", 1301, "Others are sending"),  # and all tabs together 2,000
+        ("two", 1301, "Others are sending"),  # and all tabs together 2,000, but for small files
     ],
 )
 @pytest.mark.usefixtures("waiting")
@@ -132,6 +132,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "get_instance", lambda: SimpleNamespace(uploaded_file_mgr=files))
     monkeypatch.setattr(server, "MOST_HELD", 1500)
     monkeypatch.setattr(server, "MOST_COMING", 2000)
+    monkeypatch.setattr(server, "SMALL", 1300)
 
 
 taken = PlainTextResponse("taken")

@@ -28,7 +28,8 @@ function mountTrace(root, where) {
 
   function go(trail, byHand = true) {
     if (byHand) play(false)
-    focused ||= panel.contains(root.activeElement ?? document.activeElement)
+    const active = root.activeElement ?? document.activeElement
+    focused ||= panel.contains(active) && !active.closest(".head") // photo and map stay, and with them the focus
     part.send("go", { trail })
   }
   const on = (place) => place && go([...at(now.trail), place].join("~"))

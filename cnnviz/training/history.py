@@ -160,20 +160,23 @@ class History:
         """
         if self.state or not self.steps or self.rate is None or len(self._timed) < 4:
             return None
-        seconds = self._seconds_of_epochs()
-        return min(seconds, max(0.0, 60 * self.minutes - self._timed[-1].time)) if self.minutes else seconds
+        length = self._seconds_of_an_epoch(self.rate)
+        left = length * max(0.0, self.epochs - self._epochs_done)
+        if not self.minutes:
+            return left
+        # the epoch in which its minutes are over is the last
+        rest, allowed = -self._epochs_done % 1 * length, 60 * self.minutes - self._timed[-1].time
+        return min(left, rest + math.ceil(max(0.0, allowed - rest) / length) * length)
 
-    def _seconds_of_epochs(self) -> float:
-        assert self.rate is not None
-        left = max(0.0, self.epochs - self._epochs_done)
+    def _seconds_of_an_epoch(self, rate: float) -> float:
         times = [epoch.seconds for epoch in self.all_epochs[-_EPOCHS_TIMED - 1 :]]
         lengths = [later - earlier for earlier, later in pairwise(times) if later > earlier]
         if lengths:
-            return left * median(lengths)
+            return median(lengths)
         compiled = self._first.time - self._began if self._first is not None else math.nan
         if len(times) == 1 and times[0] > compiled:
-            return left * (times[0] - compiled)
-        return left * self.steps * self.batch_size / self.rate
+            return times[0] - compiled
+        return self.steps * self.batch_size / rate
 
     def column(self, name: str) -> Floats:
         """A figure of all epochs, float64 (epochs,): "epoch", "step", "val_loss", ..."""

@@ -90,8 +90,8 @@ def _check_unseen(network: Path, split: Split) -> None:
         if seen:
             raise DataError(
                 f"{seen:,} of the {len(files):,} {side} pictures are ones that the network in "
-                f"{str(network.parent)[-40:]} was made with, so that a score on them would say nothing; train with the "
-                "seed and the number of pictures that it was trained with."
+                f"{str(network.parent)[-40:]} was made with, so that a score on them would say nothing; take the "
+                "pictures, classes and seed that it was trained with, or leave it out."
             )
 
 

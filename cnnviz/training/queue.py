@@ -247,15 +247,14 @@ class Queue:
             state = _said(run.state)
             if self.place(run) is not None or lock.taken(run.lock):
                 raise QueueError("This run is waiting or at work already.")
-            if run.card.exists():
-                if state.state == "finished":
-                    raise QueueError("This run is scored, and test pictures are used once; start a new one.")
-                _said(run.card.unlink)  # it was ended between the card and its last word
+            if run.card.exists() and state.state == "finished":
+                raise QueueError("This run is scored, and test pictures are used once; start a new one.")
             config = self.bounds.config(_said(run.config))
             device = str(state.extra.get("device", ""))
             device = device if self._may(device) else ""
             self._check(state.owner, config, device)
             extra = {**state.extra, "queue": self._token}
+            _said(lambda: run.card.unlink(missing_ok=True))  # it was ended between the card and its last word
             _said(lambda: run.set_state(state="queued", message="", pid=0, paused=False, extra=extra))
             self._line.append(Order(run, state.owner, config, option, device))
             self._start_next()

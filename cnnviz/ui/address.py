@@ -39,8 +39,10 @@ def belongs(params: tuple[str, ...], of: str, now: str) -> None:
     of: a name for what they belong to, such as "run"; now: which one it is. What a link says, or Back, stays.
     """
     key = f"{params[0]}_of_{of}"
-    if st.session_state.get(key, now) != now:
-        st.session_state.update(dict.fromkeys(params, ""))
+    if st.session_state.get(key, now) != now and not history.moved():
+        for param in params:
+            st.session_state[param] = ""
+            history.put(param, "")
     st.session_state[key] = now
 
 

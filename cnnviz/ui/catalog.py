@@ -1,6 +1,6 @@
 """The networks that a browser may use: its owner's kept ones and those that ship, and the box to choose one from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +59,10 @@ def _all(owner: str) -> tuple[dict[str, Network], tuple[str, ...]]:
     return own | found, (*broken, *faults)
 
 
-def choose(known: Mapping[str, Network], then: Callable[[], None] = lambda: None) -> Network:
+def choose(known: Mapping[str, Network]) -> Network:
     """The quiet box to choose a network from, bound to `?network=`; without one there it is FIRST.
 
-    known: as `networks` gives it, not empty. The choice goes along from page to page. then: runs after one by hand.
+    known: as `networks` gives it, not empty. The choice goes along from page to page.
     """
     first = _first(known)
     held = st.session_state.get(PARAM)
@@ -70,7 +70,7 @@ def choose(known: Mapping[str, Network], then: Callable[[], None] = lambda: None
     if held not in known and held in PRESETS and held != st.session_state.get(_REFUSED):
         st.session_state[PARAM] = first
     asked = address.kept(PARAM, first)
-    chosen = known[address.choice("Network", PARAM, _titles(known), first, _nothing, then)]
+    chosen = known[address.choice("Network", PARAM, _titles(known), first, _nothing, _nothing)]
     if asked not in known and say_hidden(asked):
         st.session_state[_REFUSED] = asked
     return chosen

@@ -88,11 +88,10 @@ def bend(layer: str, straight: bool) -> None:
     st.session_state["linear"] = ",".join(sorted(now))
 
 
-def give_up() -> None:
-    """What was chosen in one network means nothing in another, whatever they call it; in a callback of the choice."""
-    for name in ("off", "linear", "toward", "trace"):
-        st.session_state[name] = ""
-    if value("beside") == f"network:{st.session_state.get('network')}":  # it is no other any more
+def of_network(key: str) -> None:
+    """What was chosen in another network means nothing in this one, whatever they call it; it comes before `kept`."""
+    address.belongs(("off", "linear", "toward", "trace"), "network", key)
+    if value("beside") == f"network:{key}":  # it is no other any more
         st.session_state["beside"] = ""
 
 

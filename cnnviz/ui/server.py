@@ -4,7 +4,6 @@ import asyncio
 import importlib
 import signal
 import threading
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +24,7 @@ from streamlit.web.server import server_util
 MultiPartParser.spool_max_size = 1_000_000_000
 MOST_HELD = 600_000_000  # bytes of one tab's files; the pages take 500 MB at most
 MOST_COMING = 1_500_000_000  # bytes of everybody's files that are on their way at the same time
+SMALL = 20_000_000  # bytes of a file that never waits for the others, such as a photo
 # asked of an outside host, to see whether a page of another origin may talk to this server: it may not
 net_util.get_external_ip = lambda: None
 AFTER = 60.0  # seconds from the server's start, which would take longer with it
@@ -78,7 +78,7 @@ def _bounded(app: ASGIApp) -> ASGIApp:
         sentence = ""
         if _held(session) + coming[session] + size > MOST_HELD:
             sentence = "These files are too many together; drop fewer or smaller ones."
-        elif coming.total() + size > MOST_COMING:
+        elif size > SMALL and coming.total() + size > MOST_COMING:
             sentence = "Others are sending much to this server just now; try again in a minute."
         if sentence:
             await PlainTextResponse(sentence, status_code=413)(scope, receive, send)
@@ -124,14 +124,20 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
     PagesManager.uses_pages_directory = False
     delta_generator._use_warning_has_been_displayed = True
     _end_in_order()
-    threading.Thread(target=_keep_promises, name="cnnviz promises", daemon=True).start()
+    over = threading.Event()
+    threading.Thread(target=_keep_promises, args=(over,), name="cnnviz promises", daemon=True).start()
     asyncio.get_running_loop().call_soon(_open_browser)
-    yield
+    try:
+        yield
+    finally:
+        over.set()
+        _listens_on = None
 
 
-def _keep_promises() -> None:
+def _keep_promises(over: threading.Event) -> None:
     """Photos given to Train go after seven days, also where nobody opens Train any more: its queue sees to that."""
-    time.sleep(AFTER)
+    if over.wait(AFTER):
+        return
     with suppress(ValueError):  # a folder that cannot be written; Train says so
         importlib.import_module("cnnviz.ui.runs").queue()
 

@@ -34,7 +34,7 @@ FIELDS: Mapping[str, Field] = {
         "Epochs",
         1,
         EPOCHS,
-        f"How many times the network looks at every picture. After {MINUTES:.0f} minutes a run ends all the same.",
+        f"How many times it looks at every picture. The one in which {MINUTES:.0f} minutes are over is the last.",
     ),
     "batch": Field("Batch size", 1, 1024, "Pictures that it looks at before it changes its weights once.", 8),
     "rate": Field(
