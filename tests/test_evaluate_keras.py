@@ -16,7 +16,7 @@ pytestmark = pytest.mark.keras
 pytest.importorskip("keras")
 
 from cnnviz import layers  # noqa: E402
-from cnnviz.cards import Card, write_card  # noqa: E402
+from cnnviz.cards import Card, CardError, write_card  # noqa: E402
 from cnnviz.data import sources  # noqa: E402
 from cnnviz.data.dataset import DataError  # noqa: E402
 from cnnviz.data.fingerprints import digest, scan  # noqa: E402
@@ -362,6 +362,6 @@ def test_photos_without_a_single_face_cannot_be_scored(of_faces, tmp_path):
 
 def test_no_network_for_faces_is_scored_where_faces_are_off(of_faces, tmp_path, monkeypatch):
     monkeypatch.setenv("CNNVIZ_FACES", "off")
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(CardError) as refused:
         scored(of_faces, tmp_path)
     assert str(refused.value) == OFF

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,8 @@ def test_a_server_whose_settings_are_edited_goes_on_listening_where_it_did(liste
             return frame.faces()
 
     for before, after, there in (("0.0.0.0", "127.0.0.1", False), ("127.0.0.1", "0.0.0.0", True)):
-        assert asyncio.run(edited(before, after)) is there
+        with ThreadPoolExecutor(1) as thread:  # in this one the browser's driver may hold a loop already
+            assert thread.submit(asyncio.run, edited(before, after)).result() is there
 
 
 @pytest.mark.parametrize(("address", "there"), [("127.0.0.1", True), ("0.0.0.0", False)])
