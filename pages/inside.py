@@ -60,7 +60,7 @@ def inside(owner: str, digest: str) -> None:
     with choice, st.container(width=260):
         network = catalog.choose(known)
     inside_state.of_network(network.key)
-    inside_sides.part_twins()
+    inside_sides.part_twins(network.key)
     inside_state.kept()
     with choice:
         with st.container(width=260):

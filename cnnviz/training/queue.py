@@ -135,7 +135,7 @@ class Queue:
         self._again(run, "--score")
 
     def finish(self, run: Run) -> None:
-        """End training after this step, or after the first epoch, and score; a run that is over, too, unless it was."""
+        """End training after this step, or the first epoch, and score; one that is over is scored if it was not yet."""
         state = _said(run.state).state
         if state == "finished":  # by itself, in the moment before
             return

@@ -33,17 +33,17 @@ def kept(param: str, default: str = "", known: Container[str] | None = None) -> 
     return value
 
 
-def belongs(params: tuple[str, ...], of: str, now: str) -> None:
+def belongs(params: tuple[str, ...], to: str) -> None:
     """Give up the values of these parameters that were chosen for another one; it comes before their `kept`.
 
-    of: a name for what they belong to, such as "run"; now: which one it is. What a link says, or Back, stays.
+    to: the run or the network that they belong to by now. What a link says, or Back, stays.
     """
-    key = f"{params[0]}_of_{of}"
-    if st.session_state.get(key, now) != now and not history.moved():
+    key = f"{params[0]}_belongs_to"
+    if st.session_state.get(key, to) != to and not history.moved():
         for param in params:
             st.session_state[param] = ""
             history.put(param, "")
-    st.session_state[key] = now
+    st.session_state[key] = to
 
 
 def choice(

@@ -125,7 +125,7 @@ def threshold(card: Card) -> float:
 
     What was set for one network says nothing of another, and is forgotten with it.
     """
-    address.belongs(("sure",), "network", card.name)
+    address.belongs(("sure",), card.name)
     asked = address.kept("sure")
     return min(float(asked), 100) / 100 if re.fullmatch(r"\d{1,4}(\.\d)?", asked, re.ASCII) else card.sure_from
 

@@ -171,7 +171,7 @@ def _cell(found: Scored, card: Card) -> tuple[int, int]:
     worst = np.unravel_index(int(mistakes.argmax()), mistakes.shape)
     names = {label: label for label in card.labels}
     chosen = []
-    address.belongs((TRUE, SAID), "network", card.name)
+    address.belongs((TRUE, SAID), card.name)
     with st.container(horizontal=True, wrap=False, gap="small"):
         for what, param, index in (("It is", TRUE, worst[0]), ("The network said", SAID, worst[1])):
             default = card.labels[int(index)]

@@ -41,9 +41,12 @@ def in_hand() -> str:
     return str(st.session_state.get("picture") or samples.samples()[0].key)
 
 
-def part_twins() -> None:
-    """Nothing stands beside any more where that is the picture in hand by now. It comes before `inside_state.kept`."""
-    if st.session_state.get("beside") == f"picture:{in_hand()}":
+def part_twins(network: str) -> None:
+    """Nothing stands beside any more where that is the picture or the network in hand by now.
+
+    network: the key of the one in hand. It comes before `inside_state.kept`.
+    """
+    if st.session_state.get("beside") in (f"picture:{in_hand()}", f"network:{network}"):
         st.session_state["beside"] = ""
 
 

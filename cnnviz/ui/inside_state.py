@@ -90,9 +90,7 @@ def bend(layer: str, straight: bool) -> None:
 
 def of_network(key: str) -> None:
     """What was chosen in another network means nothing in this one, whatever they call it; it comes before `kept`."""
-    address.belongs(("off", "linear", "toward", "trace"), "network", key)
-    if value("beside") == f"network:{key}":  # it is no other any more
-        st.session_state["beside"] = ""
+    address.belongs(("off", "linear", "toward", "trace"), key)
 
 
 def reset() -> None:

@@ -199,7 +199,7 @@ def _scores(run: Run, card: Card) -> None:
             matrix = st.container()
             with st.container():
                 st.subheader("The pictures behind a cell", anchor=False)
-                address.belongs(("truth", "said"), "run", run.id)
+                address.belongs(("truth", "said"), run.id)
                 cell = _cell(card.test.confusion, card.labels)
                 _behind(run, card, *cell)
             with matrix:
