@@ -343,23 +343,23 @@ def drawn(logits: np.ndarray, temperature: float, seed: int = 3) -> np.ndarray:
     return (p.cumsum(axis=1) > np.random.default_rng(seed).random((len(p), 1))).argmax(axis=1)
 
 
-@pytest.mark.parametrize("temperature", [0.3, 0.7, 1.0, 1.9, 4.0])
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 1.9])
 @pytest.mark.parametrize("classes", [2, 7])
 def test_the_temperature_that_made_the_classes_is_found(temperature: float, classes: int) -> None:
-    logits = np.random.default_rng(classes).normal(0, 3 * temperature, (20_000, classes))
+    logits = np.random.default_rng(classes).normal(0, 3 * temperature, (6_000, classes))
     truth = drawn(logits, temperature)
     answers = evaluation.tempered(np.exp(logits), 1)
     found = evaluation.temperature([answers], truth)
-    assert found == pytest.approx(temperature, rel=0.06)
+    assert found == pytest.approx(temperature, rel=0.1)
     labels = list("abcdefg")[:classes]
     before, after = (evaluation.scores(evaluation.tempered(answers, t), truth, labels) for t in (1, found))
     assert after.log_loss <= before.log_loss
-    assert after.calibration_error < 0.02
+    assert after.calibration_error < 0.03
     assert (after.right, after.confusion) == (before.right, before.confusion)  # the likeliest class stays
     # as another search has it
     grid = np.geomspace(1 / 8, 8, 1500)
-    losses = [evaluation.scores(evaluation.tempered(answers, t), truth, labels).log_loss for t in grid[::10]]
-    assert found == pytest.approx(grid[::10][int(np.argmin(losses))], rel=0.04)
+    losses = [evaluation.scores(evaluation.tempered(answers, t), truth, labels).log_loss for t in grid[::25]]
+    assert found == pytest.approx(grid[::25][int(np.argmin(losses))], rel=0.08)
 
 
 @pytest.mark.parametrize(
